@@ -1,0 +1,21 @@
+/*
+ * clock.h - the two clocks: monotonic for measuring, wall for showing.
+ *
+ * What is due is decided by the database's now(), never by a program's clock.
+ */
+#ifndef COMMON_CLOCK_H
+#define COMMON_CLOCK_H
+
+#include <stdint.h>
+
+enum { CLOCK_ISO_OCTETS = 32 };
+
+int64_t clock_mono_us(void); /* microseconds since an arbitrary point; never goes back */
+int64_t clock_mono_ms(void);
+int64_t clock_wall_us(void); /* microseconds since the epoch, UTC */
+
+/* Write `epoch_us` as 2026-11-22T06:05:25.123Z into `ret`, a buffer of CLOCK_ISO_OCTETS; returns
+ * ret. */
+char *clock_format_iso(int64_t epoch_us, char *ret);
+
+#endif
