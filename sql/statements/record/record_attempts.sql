@@ -1,0 +1,62 @@
+-- record_attempts: what came of a batch of claims, in one transaction.
+-- One element per attempt in each array:
+-- $1 bigint[] message_pk  $2 bigint[] lease_token  $3 text[] outcome (sent, deferred, error)
+-- $4 integer[] seconds until the next attempt (deferred)  $5 integer[] retries used up  $6 integer[] reply code
+-- $7 text[] enhanced status  $8 text[] reply  $9 text[] reason as the tenant reads it (not for sent)
+-- $10 json[] results per recipient, for the attempt  $11 json[] recipients settled, for the message
+-- $12 json[] event metadata  $13 integer[] queue_ms  $14 integer[] compose_ms  $15 integer[] connect_ms  $16 integer[] send_ms
+-- Rows: message_pk of those recorded. One that is missing had lost its lease: nothing was changed for it.
+-- Locks: the messages' queue rows, then the tenants' tenant_sync rows in order.
+-- Plan: primary keys only, also under a generic plan (tests/sql).
+-- Called by: batch_flush() in worker/record/batch.c.
+WITH result AS MATERIALIZED (
+    SELECT *
+      FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::integer[], $5::integer[], $6::integer[], $7::text[],
+                  $8::text[], $9::text[], $10::json[], $11::json[], $12::json[], $13::integer[], $14::integer[],
+                  $15::integer[], $16::integer[])
+           AS r (message_pk, lease_token, outcome, retry_after_s, retries, reply_code, status, reply, reason,
+                 recipients, settled, metadata, queue_ms, compose_ms, connect_ms, send_ms)
+), owned AS MATERIALIZED (
+    SELECT r.*, q.tenant_id, q.account_id, q.attempts, q.lease_epoch,
+           now() + make_interval(secs => r.retry_after_s) AS next_attempt_at
+      FROM result r
+      JOIN mailproxy.queue q ON q.message_pk = r.message_pk AND q.lease_token = r.lease_token
+       FOR UPDATE OF q
+), finished AS (
+    DELETE FROM mailproxy.queue q
+     WHERE q.message_pk = ANY (ARRAY(SELECT message_pk FROM owned WHERE outcome <> 'deferred'))
+), rescheduled AS (
+    UPDATE mailproxy.queue q
+       SET state = 'scheduled', due_at = o.next_attempt_at, lease_token = NULL, lease_epoch = NULL, leased_at = NULL
+      FROM owned o
+     WHERE q.message_pk = o.message_pk AND o.outcome = 'deferred'
+), updated AS (
+    UPDATE mailproxy.message m
+       SET state = CASE o.outcome WHEN 'deferred' THEN 'queued' ELSE o.outcome END::mailproxy.message_state,
+           finished_at = CASE WHEN o.outcome <> 'deferred' THEN now() END,
+           updated_at = now(), retries = o.retries, reply_code = o.reply_code, reason = o.reason, settled = o.settled
+      FROM owned o
+     WHERE m.message_pk = o.message_pk
+), tried AS (
+    INSERT INTO mailproxy.attempt (message_pk, worker_epoch, attempt, queue_ms, compose_ms, connect_ms, send_ms,
+                                   reply_code, outcome, tenant_id, account_id, status, reply, recipients)
+    SELECT message_pk, lease_epoch, attempts, queue_ms, compose_ms, connect_ms, send_ms,
+           reply_code, outcome::mailproxy.outcome, tenant_id, account_id, status, reply, recipients
+      FROM owned
+), noted AS (
+    INSERT INTO mailproxy.event (message_pk, event_at, event_type, tenant_id, description, metadata)
+    SELECT message_pk, CASE outcome WHEN 'deferred' THEN next_attempt_at ELSE now() END,
+           outcome::mailproxy.event_type, tenant_id, reason, metadata
+      FROM owned
+), listening AS MATERIALIZED (
+    SELECT s.tenant_id
+      FROM mailproxy.tenant_sync s
+     WHERE s.tenant_id = ANY (ARRAY(SELECT DISTINCT tenant_id FROM owned))
+     ORDER BY s.tenant_id
+       FOR UPDATE
+), rung AS (
+    UPDATE mailproxy.tenant_sync s
+       SET news_seq = s.news_seq + 1
+     WHERE s.tenant_id = ANY (ARRAY(SELECT tenant_id FROM listening))
+)
+SELECT message_pk FROM owned;

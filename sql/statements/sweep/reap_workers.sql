@@ -1,0 +1,33 @@
+-- reap_workers: end the workers whose heartbeat ran out, and let others take over what they held.
+-- $1 bigint our own epoch, never reaped here
+-- Rows: per message taken over: message_pk, tenant_id, message_id, account_id, epoch, attempt.
+-- Locks: the dead workers' rows (one that another worker is reaping is skipped) and their leases.
+-- A message taken over is in doubt: the relay may have taken it. An attempt row says so.
+-- Called by: sweep_reap() in worker/sweep/sweep.c.
+WITH dead AS (
+    UPDATE mailproxy.worker w
+       SET ended_at = now(), ended_how = 'reaped', in_flight = 0
+     WHERE w.epoch = ANY (ARRAY(
+               SELECT epoch FROM mailproxy.worker
+                WHERE ended_at IS NULL AND epoch <> $1::bigint AND heartbeat_at < now() - make_interval(secs => lease_s)
+                  FOR UPDATE SKIP LOCKED))
+    RETURNING w.epoch
+), freed AS (
+    UPDATE mailproxy.queue q
+       SET state = 'ready', lease_token = NULL, lease_epoch = NULL, leased_at = NULL
+      FROM dead
+     WHERE q.state = 'leased' AND q.lease_epoch = dead.epoch
+    RETURNING q.message_pk, q.tenant_id, q.account_id, q.attempts, dead.epoch
+), hung_up AS (
+    UPDATE mailproxy.tenant_sync s SET lease_token = NULL, lease_epoch = NULL, leased_at = NULL
+      FROM dead
+     WHERE s.lease_epoch = dead.epoch
+), doubted AS (
+    INSERT INTO mailproxy.attempt (message_pk, worker_epoch, attempt, outcome, in_doubt, tenant_id, account_id, reply)
+    SELECT message_pk, epoch, attempts, 'deferred', true, tenant_id, account_id,
+           'the worker died while it held the message: the relay may have taken it'
+      FROM freed
+)
+SELECT f.message_pk, f.tenant_id, m.message_id, f.account_id, f.epoch, f.attempts
+  FROM freed f
+  JOIN mailproxy.message m ON m.message_pk = f.message_pk;

@@ -1,0 +1,52 @@
+/*
+ * test_retry.c - the retry schedule.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "worker/record/retry.h"
+
+static const struct config_delays standard = {.seconds = {60, 300, 900, 3600, 7200}, .count = 5};
+
+static void test_each_retry_takes_the_next_delay_until_none_is_left(void **state)
+{
+    static const struct {
+        int32_t used;
+        int64_t delay_s;
+    } cases[] = {{0, 60},   {1, 300},        {2, 900},        {3, 3600},
+                 {4, 7200}, {5, RETRY_NONE}, {6, RETRY_NONE}, {-1, RETRY_NONE}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        assert_int_equal(retry_delay_s(&standard, cases[i].used, 0.0), cases[i].delay_s);
+}
+
+static void test_jitter_adds_at_most_a_tenth(void **state)
+{
+    (void)state;
+    assert_int_equal(retry_delay_s(&standard, 3, 0.5), 3780);
+    assert_int_equal(retry_delay_s(&standard, 3, 1.0), 3960);
+}
+
+static void test_an_empty_schedule_has_no_retry(void **state)
+{
+    static const struct config_delays none = {0};
+
+    (void)state;
+    assert_int_equal(retry_delay_s(&none, 0, 0.0), RETRY_NONE);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_each_retry_takes_the_next_delay_until_none_is_left),
+        cmocka_unit_test(test_jitter_adds_at_most_a_tenth),
+        cmocka_unit_test(test_an_empty_schedule_has_no_retry),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,76 @@
+/*
+ * claim.h - take the messages that are due, under a lease.
+ *
+ * A claim is the right to make one attempt. It ends by recording that attempt (record/batch.h) or
+ * by its worker's death (sweep/sweep.h), after which any worker may claim the message again:
+ * delivery is at least once, never at most once.
+ */
+#ifndef WORKER_CLAIM_CLAIM_H
+#define WORKER_CLAIM_CLAIM_H
+
+#include <libpq-fe.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/config.h"
+#include "common/error.h"
+
+/* How to reach the relay; a copy of the account's row at the time of the claim. */
+struct claim_account {
+    char *tenant_id;
+    char *account_id;
+    int64_t version;
+    char *host;
+    int32_t port;
+    char *user;                     /* NULL: no AUTH */
+    unsigned char *password_sealed; /* opened by the session just before AUTH */
+    size_t password_octets;
+    char *password_key_id;
+    bool use_tls; /* null already resolved: TLS exactly on port 465 */
+    bool tls_verify;
+    char *tls_ca;      /* PEM; NULL: the service's */
+    char *tls_pin;     /* sha256//...; NULL: none */
+    int32_t timeout_s; /* 0: RFC 5321 4.5.3.2 */
+    int32_t ttl_s;
+    int32_t max_connections;
+    int32_t batch_size;
+};
+
+/* How to reach the tenant's own web server, for attachments in endpoint mode. */
+struct claim_tenant {
+    char *base_url; /* NULL: none */
+    bool base_url_trusted;
+    char *attachment_path; /* NULL: the default */
+    unsigned char *auth_sealed;
+    size_t auth_octets;
+    char *auth_key_id;
+};
+
+struct claim {
+    int64_t message_pk;
+    int64_t lease_token; /* fences late results: a record with another token changes nothing */
+    int64_t created_us;  /* acceptance, microseconds since the epoch: Date, and the partition of the
+                            body */
+    int64_t claimed_mono_ms;
+    int64_t queue_ms;                  /* from being due to being claimed */
+    int32_t attempt;                   /* 1 for the first claim */
+    int32_t retries;                   /* entries of the schedule used up */
+    int32_t size_octets;               /* of content and attachments as stored */
+    int32_t attachments;               /* rows of message_attachment */
+    struct config_delays retry_delays; /* account's, else tenant's, else the service's */
+    char *message_id;                  /* the client's id */
+    char *mime_message_id;             /* "<...@...>" */
+    char *content;                 /* the client's JSON; NULL when it is large and must be loaded
+                                      (compose/content.h) */
+    char *settled;                 /* JSON of message.settled; NULL: none */
+    struct claim_account *account; /* owned */
+    struct claim_tenant *tenant;   /* owned */
+};
+
+void claim_free(struct claim *claim); /* NULL is fine; wipes nothing: secrets in it are sealed */
+
+/* Read row `row` of claim_messages; *ret is owned by the caller. */
+enum err claim_read_row(const PGresult *res, int row, const struct config *config,
+                        struct claim **ret, struct error *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,41 @@
+/*
+ * take.h - when to claim, and how much: never more than this worker can hold.
+ *
+ * One claim statement is under way at a time. What is held is counted per account, so that no
+ * account gets more than its batch_size into one worker's hands.
+ */
+#ifndef WORKER_CLAIM_TAKE_H
+#define WORKER_CLAIM_TAKE_H
+
+#include "worker/claim/claim.h"
+
+#include "common/db_async.h"
+
+struct taker;
+
+enum {
+    TAKE_INLINE_OCTETS = 65536
+}; /* contents up to so many octets come with the claim, larger ones when composed */
+
+struct db_array;
+
+struct take_calls {
+    void *arg;
+    void (*got)(void *arg, struct claim *claim); /* `claim` is owned by the callee */
+    /* Append the lease token of every claim that is not recorded or handed back yet. */
+    void (*list_tokens)(void *arg, struct db_array *tokens);
+};
+
+enum err take_new(struct event_loop *loop, struct db_async *db, const struct config *config,
+                  const struct take_calls *calls, struct taker **ret, struct error *err) MUST_CHECK;
+void take_free(struct taker *taker);
+void take_set_epoch(struct taker *taker, int64_t epoch); /* 0: claim nothing */
+void take_wake(struct taker *taker);                     /* there may be work */
+/* The claim has left the worker's hands (its result waits to be recorded); the claim stays the
+ * caller's. */
+void take_release(struct taker *taker, const struct claim *claim);
+/* Hand back untried claims; consumes them and calls take_release() for each. */
+void take_return(struct taker *taker, struct claim **claims, size_t count);
+uint32_t take_held(const struct taker *taker);
+
+#endif
