@@ -1,6 +1,7 @@
 #include "common/buf.h"
 
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,8 +14,8 @@ char *buf_reserve(struct buf *b, size_t n)
 
     if (b->failed)
         return NULL;
-    if (n > b->cap || b->len > b->cap - n) {
-        b->failed = true;
+    if (n > b->cap || b->len > b->cap - n || b->cap == SIZE_MAX) {
+        b->failed = ERR_LIMIT;
         return NULL;
     }
     want = b->len + n + 1; /* the NUL behind the octets */
@@ -28,7 +29,7 @@ char *buf_reserve(struct buf *b, size_t n)
             size = b->cap + 1;
         data = realloc(b->data, size);
         if (!data) {
-            b->failed = true;
+            b->failed = ERR_NOMEM;
             return NULL;
         }
         b->data = data;
@@ -75,7 +76,7 @@ void buf_printf(struct buf *b, const char *fmt, ...)
     n = vsnprintf(small, sizeof(small), fmt, args);
     va_end(args);
     if (n < 0) {
-        b->failed = true;
+        b->failed = ERR_NOMEM;
         return;
     }
     if ((size_t)n < sizeof(small)) {
@@ -101,7 +102,7 @@ void buf_consume(struct buf *b, size_t n)
 
 void buf_truncate(struct buf *b, size_t len)
 {
-    b->failed = false;
+    b->failed = ERR_OK;
     if (!b->data)
         return;
     b->len = len;
@@ -135,9 +136,9 @@ char *buf_take(struct buf *b, size_t *retlen)
 
 enum err buf_check(const struct buf *b, const char *what, struct error *err)
 {
-    if (!b->failed)
+    if (b->failed == ERR_OK)
         return ERR_OK;
-    if (b->len >= b->cap / 2)
+    if (b->failed == ERR_LIMIT)
         return error_set(err, ERR_LIMIT, "%s is over its limit of %zu octets", what, b->cap);
     return error_set(err, ERR_NOMEM, "out of memory for %s", what);
 }

@@ -9,7 +9,6 @@
 #ifndef COMMON_BUF_H
 #define COMMON_BUF_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "common/error.h"
@@ -19,7 +18,7 @@ struct buf {
     size_t len;  /* octets in use */
     size_t size; /* octets allocated */
     size_t cap;  /* octets `len` may reach; 0 means nothing may be appended */
-    bool failed; /* an append was dropped */
+    enum err failed; /* why an append was dropped: ERR_LIMIT (over the cap) or ERR_NOMEM; ERR_OK: none was */
 };
 
 #define BUF_INIT(cap_octets)                                                                       \

@@ -67,7 +67,7 @@ void db_array_null(struct db_array *a)
 void db_array_octets(struct db_array *a, const void *value, size_t n)
 {
     if (n > DB_ARRAY_CAP_OCTETS) {
-        a->octets.failed = true;
+        a->octets.failed = ERR_LIMIT;
         return;
     }
     db_array_add(a, (int32_t)n, value);

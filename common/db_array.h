@@ -11,6 +11,7 @@
 #ifndef COMMON_DB_ARRAY_H
 #define COMMON_DB_ARRAY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/buf.h"
