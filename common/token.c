@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <openssl/rand.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -75,6 +76,17 @@ enum err token_hash(const char *token, unsigned char ret[TOKEN_HASH_OCTETS], str
     if (EVP_Digest(token, strlen(token), hash, NULL, EVP_sha256(), NULL) != 1)
         return error_set(err, ERR_NOMEM, "SHA-256 failed");
     memcpy(ret, hash, TOKEN_HASH_OCTETS);
+    return ERR_OK;
+}
+
+enum err token_hmac(const void *key, size_t key_octets, const void *octets, size_t n,
+                    unsigned char ret[TOKEN_HASH_OCTETS], struct error *err)
+{
+    unsigned char mac[EVP_MAX_MD_SIZE];
+
+    if (!HMAC(EVP_sha256(), key, (int)key_octets, octets, n, mac, NULL))
+        return error_set(err, ERR_NOMEM, "HMAC-SHA-256 failed");
+    memcpy(ret, mac, TOKEN_HASH_OCTETS);
     return ERR_OK;
 }
 

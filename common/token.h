@@ -18,6 +18,9 @@ enum err token_make_id(char ret[TOKEN_ID_OCTETS], struct error *err) MUST_CHECK;
 /* SHA-256 of the token's characters. */
 enum err token_hash(const char *token, unsigned char ret[TOKEN_HASH_OCTETS],
                     struct error *err) MUST_CHECK;
+/* HMAC-SHA-256 (RFC 2104) of n octets. */
+enum err token_hmac(const void *key, size_t key_octets, const void *octets, size_t n,
+                    unsigned char ret[TOKEN_HASH_OCTETS], struct error *err) MUST_CHECK;
 /* Equal? In time that depends on the lengths only. NULL equals nothing. */
 bool token_equal(const char *a, const char *b);
 
