@@ -1,0 +1,90 @@
+#include "worker/send/lane.h"
+
+#include <search.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int lane_compare(const void *a, const void *b)
+{
+    const struct lane *left = a, *right = b;
+    int order = strcmp(left->tenant_id, right->tenant_id);
+
+    return order ? order : strcmp(left->account_id, right->account_id);
+}
+
+static struct lane *lane_new(const struct claim_account *account)
+{
+    struct lane *lane = calloc(1, sizeof(*lane));
+
+    if (!lane)
+        return NULL;
+    lane->tenant_id = strdup(account->tenant_id);
+    lane->account_id = strdup(account->account_id);
+    if (!lane->tenant_id || !lane->account_id) {
+        free(lane->tenant_id);
+        free(lane->account_id);
+        free(lane);
+        return NULL;
+    }
+    TAILQ_INIT(&lane->waiting);
+    TAILQ_INIT(&lane->connections);
+    TAILQ_INIT(&lane->idle);
+    return lane;
+}
+
+struct lane *lane_find(void **tree, struct lanes *lanes, const struct claim_account *account)
+{
+    struct lane key = {.tenant_id = account->tenant_id, .account_id = account->account_id};
+    struct lane **found = tfind(&key, tree, lane_compare);
+    struct lane *lane;
+
+    if (found)
+        return *found;
+    lane = lane_new(account);
+    if (!lane)
+        return NULL;
+    TAILQ_INSERT_TAIL(lanes, lane, link);
+    if (!tsearch(lane, tree, lane_compare)) {
+        lane_free(tree, lanes, lane);
+        return NULL;
+    }
+    return lane;
+}
+
+void lane_free(void **tree, struct lanes *lanes, struct lane *lane)
+{
+    tdelete(lane, tree, lane_compare);
+    TAILQ_REMOVE(lanes, lane, link);
+    free(lane->tenant_id);
+    free(lane->account_id);
+    free(lane);
+}
+
+enum err lane_mail_new(const struct claim *claim, const struct mail *mail, send_done_fn *done,
+                       void *arg, struct lane_mail **ret, struct error *err)
+{
+    struct lane_mail *m = calloc(1, sizeof(*m));
+    enum err rc;
+
+    if (!m)
+        return error_set(err, ERR_NOMEM, "out of memory for a mail");
+    rc = transcript_new(mail, &m->transcript, err);
+    if (rc) {
+        free(m);
+        return rc;
+    }
+    m->claim = claim;
+    m->mail = mail;
+    m->done = done;
+    m->arg = arg;
+    *ret = m;
+    return ERR_OK;
+}
+
+void lane_mail_free(struct lane_mail *m)
+{
+    if (!m)
+        return;
+    transcript_free(m->transcript);
+    free(m);
+}

@@ -1,0 +1,70 @@
+/*
+ * lane.h - one account in the pool: the mails that wait for it, in order, and its connections.
+ *
+ * Plain bookkeeping for pool.c, which decides.
+ */
+#ifndef WORKER_SEND_LANE_H
+#define WORKER_SEND_LANE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "common/event.h"
+#include "worker/send/pool.h"
+#include "worker/send/session.h"
+
+struct lane;
+
+/* One call of send_pool_send(). */
+struct lane_mail {
+    TAILQ_ENTRY(lane_mail) link;   /* in lane.waiting */
+    const struct claim *claim;     /* borrowed */
+    const struct mail *mail;       /* borrowed */
+    struct transcript *transcript; /* owned until it is handed over */
+    send_done_fn *done;
+    void *arg;
+};
+TAILQ_HEAD(lane_mails, lane_mail);
+
+struct lane_connection {
+    TAILQ_ENTRY(lane_connection) link;      /* in lane.connections */
+    TAILQ_ENTRY(lane_connection) idle_link; /* in lane.idle */
+    TAILQ_ENTRY(lane_connection) pool_link; /* in the pool's idle ones, longest idle first */
+    struct send_pool *pool;
+    struct lane *lane;
+    struct session *session; /* owned */
+    struct lane_mail *mail;  /* owned; NULL: idle */
+    int64_t version;         /* of the account it was opened for */
+    uint32_t used;           /* mails sent over it */
+    int32_t ttl_s;
+    struct event_timer idle_timer;
+};
+TAILQ_HEAD(lane_connections, lane_connection);
+
+struct lane {
+    TAILQ_ENTRY(lane) link;        /* in the pool's lanes */
+    TAILQ_ENTRY(lane) hungry_link; /* in the pool's hungry ones, which have waiting mails */
+    char *tenant_id;               /* owned */
+    char *account_id;              /* owned */
+    int64_t version;               /* the newest seen */
+    struct lane_mails waiting;
+    uint32_t waiting_count;
+    struct lane_connections connections; /* all of them */
+    struct lane_connections idle;        /* the ones without a mail, last used first */
+    uint32_t connection_count;
+    bool proven;    /* the relay has let us in lately */
+    uint32_t limit; /* connections the relay seems to allow, until limit_until_ms */
+    int64_t limit_until_ms;
+};
+TAILQ_HEAD(lanes, lane);
+
+/* The account's lane, made when there is none; NULL: out of memory. `tree` is a tsearch(3) root. */
+struct lane *lane_find(void **tree, struct lanes *lanes, const struct claim_account *account);
+void lane_free(void **tree, struct lanes *lanes, struct lane *lane); /* must be empty */
+
+enum err lane_mail_new(const struct claim *claim, const struct mail *mail, send_done_fn *done,
+                       void *arg, struct lane_mail **ret, struct error *err) MUST_CHECK;
+void lane_mail_free(struct lane_mail *m);
+
+#endif
