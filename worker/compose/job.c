@@ -1,0 +1,468 @@
+/*
+ * job.c - gather content and attachments step by step, then compose. See job.h.
+ */
+#include "worker/compose/job.h"
+
+#include <glib.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/json.h"
+#include "sql/statements.h"
+#include "worker/compose/compose.h"
+#include "worker/compose/fetch.h"
+#include "worker/compose/stored.h"
+
+/* Of one message, and altogether. Attachments of one message: more than any client sends. */
+enum { JOB_FETCHES_MAX = 3, ROOM_FETCHES_MAX = 30, JOB_ATTACHMENTS_MAX = 1000 };
+enum { JOB_REASON_OCTETS = 2048, JOB_MEBIBYTE = 1024 * 1024 };
+
+struct compose_room {
+    struct fetch_means means;
+    struct db_async *db;              /* borrowed */
+    struct compose_job *first, *last; /* jobs that may begin another fetch, in turn */
+    unsigned fetching;                /* requests under way */
+};
+
+/* A request under way. */
+struct job_fetch {
+    struct compose_job *job;
+    struct attachment *attachment; /* NULL: this slot is free */
+    struct http_call *call;
+};
+
+struct compose_job {
+    struct compose_room *room;
+    struct claim *claim;   /* borrowed */
+    compose_done_fn *done; /* NULL: cancelled; what is left waits for its statements to end */
+    void *arg;
+    unsigned statements;   /* under way */
+    struct error db_error; /* the first that failed */
+    char *content_text;    /* owned; when it was loaded */
+    cJSON *content;        /* owned */
+    struct stored_list stored;
+    struct attachment *attachments;
+    size_t attachment_count;
+    size_t next; /* the first attachment nothing was done about yet */
+    struct job_fetch fetches[JOB_FETCHES_MAX];
+    unsigned fetching;
+    struct compose_job *prev_waiting, *next_waiting; /* in the room's queue */
+    bool waiting;
+};
+
+enum err compose_room_new(const struct config *config, struct db_async *db,
+                          struct http_client *http, const struct secret_ring *keys,
+                          struct compose_room **ret, struct error *err)
+{
+    struct compose_room *room = calloc(1, sizeof(*room));
+
+    if (!room)
+        return error_set(err, ERR_NOMEM, "out of memory for composing");
+    room->means = (struct fetch_means){.config = config, .http = http, .keys = keys};
+    room->db = db;
+    *ret = room;
+    return ERR_OK;
+}
+
+void compose_room_free(struct compose_room *room)
+{
+    free(room);
+}
+
+/* ---- the room's queue: jobs take turns, so that one with many attachments holds up nobody ---- */
+
+static void room_add(struct compose_room *room, struct compose_job *job)
+{
+    if (job->waiting)
+        return;
+    job->waiting = true;
+    job->next_waiting = NULL;
+    job->prev_waiting = room->last;
+    if (room->last)
+        room->last->next_waiting = job;
+    else
+        room->first = job;
+    room->last = job;
+}
+
+static void room_remove(struct compose_room *room, struct compose_job *job)
+{
+    if (!job->waiting)
+        return;
+    job->waiting = false;
+    if (job->prev_waiting)
+        job->prev_waiting->next_waiting = job->next_waiting;
+    else
+        room->first = job->next_waiting;
+    if (job->next_waiting)
+        job->next_waiting->prev_waiting = job->prev_waiting;
+    else
+        room->last = job->prev_waiting;
+}
+
+static void room_pump(struct compose_room *room);
+
+/* ---- the end of a job ---- */
+
+static void job_free(struct compose_job *job)
+{
+    for (size_t i = 0; i < job->attachment_count; i++)
+        attachment_clear(&job->attachments[i]);
+    free(job->attachments);
+    stored_list_clear(&job->stored);
+    cJSON_Delete(job->content);
+    free(job->content_text);
+    free(job);
+}
+
+/* Nothing of it is wanted any more. It goes when its statements have ended: they cannot be taken
+ * back. */
+static void job_drop(struct compose_job *job)
+{
+    room_remove(job->room, job);
+    for (size_t i = 0; i < JOB_FETCHES_MAX; i++) {
+        if (!job->fetches[i].attachment)
+            continue;
+        http_call_cancel(job->fetches[i].call);
+        job->room->fetching--;
+    }
+    job->done = NULL;
+    if (!job->statements)
+        job_free(job);
+}
+
+/* The places it leaves are taken when another job begins or goes on: nobody's `done` is called from
+ * inside this. */
+void compose_cancel(struct compose_job *job)
+{
+    job_drop(job);
+}
+
+static void job_end(struct compose_job *job, enum compose_end end, struct mail *mail,
+                    const char *reason)
+{
+    compose_done_fn *done = job->done;
+    void *arg = job->arg;
+
+    job_drop(job);
+    done(arg, end, mail, reason);
+}
+
+/* What the kind of failure means for the message. */
+static enum compose_end job_judge(enum err rc)
+{
+    switch (rc) {
+    case ERR_NOMEM:
+    case ERR_DB_GONE:
+    case ERR_DB_RETRY:
+        return COMPOSE_GONE;
+    case ERR_INPUT:
+    case ERR_LIMIT:
+    case ERR_NOT_FOUND:
+        return COMPOSE_PERMANENT;
+    default: /* the network, a local file, a key that an operator may bring back */
+        return COMPOSE_TEMPORARY;
+    }
+}
+
+static void job_fail(struct compose_job *job, enum err rc, const struct error *err)
+{
+    job_end(job, job_judge(rc), NULL, err->text);
+}
+
+/* The words the client looks for, then the cause. What foreign hosts put into it is made valid
+ * UTF-8. */
+static void job_fail_attachment(struct compose_job *job, const struct attachment *a, enum err rc,
+                                const struct error *err)
+{
+    char reason[JOB_REASON_OCTETS];
+
+    g_snprintf(reason, sizeof(reason), "Attachment fetch failed for %s: %s", a->filename,
+               err->text);
+    char *valid = g_utf8_make_valid(reason, -1);
+    job_end(job, job_judge(rc), NULL, valid);
+    g_free(valid);
+}
+
+/* ---- all is there ---- */
+
+static void job_compose(struct compose_job *job)
+{
+    const struct claim *claim = job->claim;
+    struct compose_attachment *list = calloc(job->attachment_count + 1, sizeof(*list));
+    size_t max_octets = (size_t)job->room->means.config->max_message_bytes;
+    struct mail *mail = NULL;
+    struct error err = {0};
+
+    if (!list) {
+        job_end(job, COMPOSE_GONE, NULL, "out of memory for attachments");
+        return;
+    }
+    for (size_t i = 0; i < job->attachment_count; i++) {
+        const struct attachment *a = &job->attachments[i];
+        list[i] = (struct compose_attachment){
+            .filename = a->filename, .mime_type = a->mime_type, .octets = a->octets, .len = a->len};
+    }
+    const struct compose_input input = {
+        .content = job->content,
+        .message_id = claim->message_id,
+        .mime_message_id = claim->mime_message_id,
+        .created_us = claim->created_us,
+        .settled = claim->settled,
+        .attachments = list,
+        .attachment_count = job->attachment_count,
+        /* The limit is on what the client gave; base64 makes it 1.37 times as large, and fields
+           come on top. */
+        .max_octets = max_octets + max_octets / 2 + JOB_MEBIBYTE,
+    };
+    enum err rc = compose_mail(&input, &mail, &err);
+    free(list);
+    if (rc)
+        job_fail(job, rc, &err);
+    else
+        job_end(job, COMPOSE_DONE, mail, NULL);
+}
+
+/* ---- fetching ---- */
+
+static enum err job_check_total(const struct compose_job *job, struct error *err)
+{
+    int64_t limit = job->room->means.config->max_message_bytes;
+    size_t total = 0;
+
+    for (size_t i = 0; i < job->attachment_count; i++)
+        total += job->attachments[i].len;
+    if (total > (size_t)limit)
+        return error_set(err, ERR_LIMIT, "all attachments together are larger than %lld octets",
+                         (long long)limit);
+    return ERR_OK;
+}
+
+/* Something of the job was settled: compose, or wait for the next turn. */
+static void job_advance(struct compose_job *job)
+{
+    if (job->next < job->attachment_count) {
+        if (job->fetching < JOB_FETCHES_MAX)
+            room_add(job->room, job);
+    } else if (!job->fetching) {
+        job_compose(job);
+    }
+}
+
+static void job_fetched(void *arg, const struct http_answer *answer)
+{
+    struct job_fetch *fetch = arg;
+    struct compose_job *job = fetch->job;
+    struct compose_room *room = job->room;
+    struct attachment *a = fetch->attachment;
+    struct error err = {0};
+
+    *fetch = (struct job_fetch){0};
+    job->fetching--;
+    room->fetching--;
+    enum err rc = fetch_take_answer(answer, a, &err);
+    if (!rc)
+        rc = job_check_total(job, &err);
+    if (rc)
+        job_fail_attachment(job, a, rc, &err);
+    else
+        job_advance(job);
+    room_pump(room);
+}
+
+static enum err job_fetch_remote(struct compose_job *job, struct attachment *a, struct error *err)
+{
+    struct job_fetch *fetch = job->fetches;
+
+    while (fetch->attachment) /* there is a free one: job->fetching is below the maximum */
+        fetch++;
+    *fetch = (struct job_fetch){.job = job, .attachment = a};
+    enum err rc =
+        fetch_remote(&job->room->means, job->claim, a, job_fetched, fetch, &fetch->call, err);
+    if (rc) {
+        *fetch = (struct job_fetch){0};
+        return rc;
+    }
+    job->fetching++;
+    job->room->fetching++;
+    return ERR_OK;
+}
+
+/* Begin with the next attachment; the job may have ended after this. */
+static void job_fetch_next(struct compose_job *job)
+{
+    struct attachment *a = &job->attachments[job->next++];
+    struct error err = {0};
+    enum err rc = ERR_OK;
+
+    if (a->source == ATTACHMENT_FILESYSTEM)
+        rc = fetch_local(&job->room->means, a, &err);
+    else if (a->source != ATTACHMENT_STORED)
+        rc = job_fetch_remote(job, a, &err);
+    if (!rc && !a->len && (a->source == ATTACHMENT_STORED || a->source == ATTACHMENT_FILESYSTEM))
+        rc = error_set(&err, ERR_INPUT, "returned no data");
+    if (!rc)
+        rc = job_check_total(job, &err);
+    if (rc)
+        job_fail_attachment(job, a, rc, &err);
+    else
+        job_advance(job);
+}
+
+static void room_pump(struct compose_room *room)
+{
+    while (room->first && room->fetching < ROOM_FETCHES_MAX) {
+        struct compose_job *job = room->first;
+        room_remove(room, job);
+        job_fetch_next(job);
+    }
+}
+
+/* ---- content and stored attachments ---- */
+
+/* Read the list of attachments; false: the job has ended. */
+static bool job_list_attachments(struct compose_job *job)
+{
+    const cJSON *list = json_get_value(job->content, "attachments");
+    size_t count = cJSON_IsArray(list) ? (size_t)cJSON_GetArraySize(list) : 0;
+    const cJSON *item;
+    struct error err = {0};
+
+    if (count > JOB_ATTACHMENTS_MAX) {
+        error_set(&err, ERR_INPUT, "invalid attachments: more than %d", JOB_ATTACHMENTS_MAX);
+        job_fail(job, ERR_INPUT, &err);
+        return false;
+    }
+    job->attachments = calloc(count + 1, sizeof(*job->attachments));
+    if (!job->attachments) {
+        job_end(job, COMPOSE_GONE, NULL, "out of memory for attachments");
+        return false;
+    }
+    item = count ? list->child : NULL;
+    for (size_t i = 0; i < count; i++, item = item->next) {
+        struct stored *stored = stored_list_find(&job->stored, (int64_t)i);
+        struct attachment *a = &job->attachments[job->attachment_count];
+        enum err rc = attachment_read(item, stored, a, &err);
+        if (rc != ERR_NOMEM)
+            job->attachment_count++;
+        if (rc == ERR_NOMEM)
+            job_fail(job, rc, &err);
+        else if (rc)
+            job_fail_attachment(job, a, rc, &err);
+        if (rc)
+            return false;
+        if (stored) {
+            a->octets = stored->octets;
+            a->len = stored->len;
+            stored->octets = NULL;
+        }
+    }
+    return true;
+}
+
+static void job_begin(struct compose_job *job)
+{
+    const char *text = job->content_text ? job->content_text : job->claim->content;
+    struct json_syntax_error syntax;
+    struct compose_room *room = job->room;
+    struct error err = {0};
+    struct error db_error = job->db_error; /* its text outlives the job */
+    enum err rc = db_error.code;
+
+    if (rc) {
+        job_fail(job, rc, &db_error);
+        return;
+    }
+    if (!text) {
+        job_end(job, COMPOSE_PERMANENT, NULL, "the content of the message is not stored any more");
+        return;
+    }
+    rc = json_parse(text, strlen(text), &job->content, &syntax, &err);
+    if (rc) {
+        job_fail(job, rc, &err);
+        return;
+    }
+    if (!job_list_attachments(job))
+        return;
+    job_advance(job);
+    room_pump(room);
+}
+
+/* One statement less to wait for. */
+static void job_statement_ended(struct compose_job *job, enum err rc, const struct error *err)
+{
+    job->statements--;
+    if (rc && !job->db_error.code) {
+        job->db_error = *err;
+        job->db_error.code = rc;
+    }
+    if (job->statements)
+        return;
+    if (job->done)
+        job_begin(job);
+    else
+        job_free(job);
+}
+
+static void job_content_loaded(void *arg, enum err rc, const PGresult *res, const struct error *err)
+{
+    struct compose_job *job = arg;
+    struct error own;
+
+    if (!rc && job->done && PQntuples(res) > 0) {
+        job->content_text = strdup(db_str(res, 0, 0));
+        if (!job->content_text)
+            rc = error_set(&own, ERR_NOMEM, "out of memory for a message's content");
+    }
+    job_statement_ended(job, rc, rc && !err ? &own : err);
+}
+
+static void job_attachments_loaded(void *arg, enum err rc, const PGresult *res,
+                                   const struct error *err)
+{
+    struct compose_job *job = arg;
+    struct error own;
+
+    if (!rc && job->done)
+        rc = stored_list_read(res, &job->stored, &own);
+    job_statement_ended(job, rc, rc && !err ? &own : err);
+}
+
+static enum err job_load(struct compose_job *job, const struct db_stmt *stmt, db_done_fn *done,
+                         struct error *err)
+{
+    struct db_params params = {0};
+
+    db_param_int(&params, job->claim->message_pk);
+    db_param_int(&params, job->claim->created_us);
+    enum err rc = db_async_run(job->room->db, stmt, &params, done, job, err);
+    if (!rc)
+        job->statements++;
+    return rc;
+}
+
+void compose_start(struct compose_room *room, struct claim *claim, compose_done_fn *done, void *arg,
+                   struct compose_job **ret)
+{
+    struct compose_job *job = calloc(1, sizeof(*job));
+    struct error err = {0};
+    enum err rc = ERR_OK;
+
+    *ret = job; /* before anything can end it */
+    if (!job) {
+        done(arg, COMPOSE_GONE, NULL, "out of memory for a message");
+        return;
+    }
+    job->room = room;
+    job->claim = claim;
+    job->done = done;
+    job->arg = arg;
+    if (!claim->content)
+        rc = job_load(job, &SQL_LOAD_CONTENT, job_content_loaded, &err);
+    if (!rc && claim->attachments > 0)
+        rc = job_load(job, &SQL_LOAD_ATTACHMENTS, job_attachments_loaded, &err);
+    if (rc)
+        job_fail(job, rc, &err);
+    else if (!job->statements)
+        job_begin(job);
+}

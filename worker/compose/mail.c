@@ -1,0 +1,18 @@
+/*
+ * mail.c - the memory of a mail. See mail.h.
+ */
+#include "worker/compose/mail.h"
+
+#include <stdlib.h>
+
+void mail_free(struct mail *mail)
+{
+    if (!mail)
+        return;
+    for (size_t i = 0; i < mail->recipient_count; i++)
+        free(mail->recipients[i].address);
+    free(mail->recipients);
+    free(mail->sender);
+    buf_clear(&mail->data);
+    free(mail);
+}
