@@ -1,0 +1,272 @@
+/*
+ * flow.c - one message after another through the stages. See flow.h.
+ *
+ *     claim --got--> [waiting for memory] --> compose --> send --> record --> forgotten
+ */
+#include "worker/flow.h"
+
+#include <stdlib.h>
+
+#include "common/clock.h"
+#include "common/db_array.h"
+#include "common/log.h"
+#include "worker/record/attempt.h"
+
+enum { FLOW_JOB_OVERHEAD_OCTETS = 4096 };
+
+enum flow_job_state { JOB_WAITING, JOB_COMPOSING, JOB_SENDING, JOB_RECORDING };
+
+struct flow_job {
+    struct flow *flow;
+    struct flow_job *prev, *next; /* in flow->first */
+    enum flow_job_state state;
+    struct claim *claim;           /* owned */
+    struct compose_job *composing; /* borrowed; while JOB_COMPOSING */
+    struct mail *mail;             /* owned; while JOB_SENDING */
+    int64_t octets;                /* counted in flow->octets from JOB_COMPOSING on */
+    int64_t compose_from_ms, compose_ms;
+};
+
+static void flow_pump(struct flow *f);
+
+static void flow_tell_moved(struct flow *f)
+{
+    event_defer(f->loop, f->moved, f->moved_arg);
+}
+
+static void flow_job_free(struct flow_job *job)
+{
+    struct flow *f = job->flow;
+
+    if (f->waiting == job)
+        f->waiting = job->next;
+    if (job->prev)
+        job->prev->next = job->next;
+    else
+        f->first = job->next;
+    if (job->next)
+        job->next->prev = job->prev;
+    else
+        f->last = job->prev;
+    f->jobs--;
+    f->octets -= job->octets;
+    mail_free(job->mail);
+    claim_free(job->claim);
+    free(job);
+}
+
+/* The job's claim goes back untried. */
+static void flow_job_return(struct flow_job *job)
+{
+    struct claim *claim = job->claim;
+    struct flow *f = job->flow;
+
+    job->claim = NULL;
+    flow_job_free(job);
+    take_return(f->taker, &claim, 1);
+    flow_tell_moved(f);
+}
+
+/* 0.0 to 1.0. */
+static double flow_jitter(void)
+{
+    return (double)random() / (double)RAND_MAX;
+}
+
+/* Consumes *attempt. The job holds no memory and no place any more, only its claim until that is
+ * recorded. */
+static void flow_job_record(struct flow_job *job, struct attempt *attempt)
+{
+    struct flow *f = job->flow;
+
+    attempt->compose_ms = job->compose_ms;
+    job->state = JOB_RECORDING;
+    f->octets -= job->octets;
+    job->octets = 0;
+    mail_free(job->mail);
+    job->mail = NULL;
+    batch_add(f->recorder, attempt);
+    take_release(f->taker, job->claim);
+    flow_pump(f);
+}
+
+static void flow_job_sent(void *arg, struct transcript *transcript)
+{
+    struct flow_job *job = arg;
+    struct attempt attempt;
+    struct error err;
+
+    if (attempt_from_transcript(job->claim, transcript, flow_jitter(), &attempt, &err)) {
+        log_error(LOG_ERROR, "record", "attempt_lost", &err);
+        abort(); /* out of memory with a result in hand: our lease ends with us, and the attempt is
+                    in doubt */
+    }
+    transcript_free(transcript);
+    flow_job_record(job, &attempt);
+}
+
+static void flow_job_send(struct flow_job *job)
+{
+    struct flow *f = job->flow;
+    struct error err;
+
+    job->state = JOB_SENDING;
+    if (send_pool_send(f->pool, job->claim, job->mail, flow_job_sent, job, &err)) {
+        log_error(LOG_ERROR, "send", "refused", &err);
+        flow_job_return(job);
+    }
+}
+
+static void flow_job_composed(void *arg, enum compose_end end, struct mail *mail,
+                              const char *reason)
+{
+    struct flow_job *job = arg;
+    struct flow *f = job->flow;
+    struct attempt attempt;
+    struct error err;
+
+    job->composing = NULL;
+    job->compose_ms = clock_mono_ms() - job->compose_from_ms;
+    free(job->claim->content); /* the mail has it now */
+    job->claim->content = NULL;
+    switch (end) {
+    case COMPOSE_DONE:
+        job->mail = mail;
+        flow_job_send(job);
+        break;
+    case COMPOSE_GONE:
+        flow_job_return(job);
+        break;
+    case COMPOSE_PERMANENT:
+    case COMPOSE_TEMPORARY:
+        if (attempt_from_compose(job->claim, end == COMPOSE_TEMPORARY, reason, flow_jitter(),
+                                 &attempt, &err)) {
+            log_error(LOG_ERROR, "compose", "attempt_lost", &err);
+            flow_job_return(job);
+        } else {
+            flow_job_record(job, &attempt);
+        }
+        break;
+    }
+    flow_tell_moved(f);
+}
+
+static void flow_job_compose(struct flow_job *job)
+{
+    struct flow *f = job->flow;
+
+    job->state = JOB_COMPOSING;
+    job->compose_from_ms = clock_mono_ms();
+    f->octets += job->octets;
+    compose_start(f->compose, job->claim, flow_job_composed, job, &job->composing);
+}
+
+/* Start what memory allows, in the order of the claims; the first always may, however large. */
+static void flow_pump(struct flow *f)
+{
+    while (f->waiting &&
+           (f->octets == 0 || f->octets + f->waiting->octets <= f->config->worker_memory_bytes)) {
+        struct flow_job *job = f->waiting;
+
+        f->waiting = job->next;
+        flow_job_compose(job);
+    }
+}
+
+static void flow_pump_later(void *arg)
+{
+    flow_pump(arg);
+}
+
+/* ---- what the stages call ---- */
+
+void flow_got_claim(void *arg, struct claim *claim)
+{
+    struct flow *f = arg;
+    struct flow_job *job = calloc(1, sizeof(*job));
+
+    if (!job || f->closed) {
+        free(job);
+        take_return(f->taker, &claim, 1);
+        return;
+    }
+    job->flow = f;
+    job->claim = claim;
+    /* Content and attachments as stored, and the composed mail: base64 and headers make it larger
+     * by a third. */
+    job->octets = (int64_t)claim->size_octets * 5 / 2 + FLOW_JOB_OVERHEAD_OCTETS;
+    job->prev = f->last;
+    if (f->last)
+        f->last->next = job;
+    else
+        f->first = job;
+    f->last = job;
+    if (!f->waiting)
+        f->waiting = job;
+    f->jobs++;
+    lease_set_in_flight(f->lease, f->jobs);
+    event_defer(f->loop, flow_pump_later, f);
+}
+
+void flow_list_tokens(void *arg, struct db_array *tokens)
+{
+    struct flow *f = arg;
+
+    for (const struct flow_job *job = f->first; job; job = job->next)
+        db_array_int(tokens, job->claim->lease_token);
+}
+
+void flow_recorded(void *arg, const struct claim *claim, bool recorded)
+{
+    struct flow *f = arg;
+    struct flow_job *job = f->first;
+
+    while (job && job->claim != claim)
+        job = job->next;
+    if (!recorded) {
+        struct log_line l;
+
+        log_begin(&l, LOG_WARN, "record", "lease_gone");
+        log_str(&l, "tenant", claim->account->tenant_id);
+        log_str(&l, "message", claim->message_id);
+        log_str(&l, "note",
+                "recorded before, deleted, or taken over by another worker: nothing was changed");
+        log_end(&l);
+    }
+    if (job)
+        flow_job_free(job);
+    lease_set_in_flight(f->lease, f->jobs);
+    flow_tell_moved(f);
+}
+
+/* Claims nobody has begun to send go back, or are forgotten when they are no longer ours. */
+void flow_drop_unsent(struct flow *f)
+{
+    for (struct flow_job *job = f->first, *next; job; job = next) {
+        next = job->next;
+        if (job->state == JOB_COMPOSING)
+            compose_cancel(job->composing);
+        if (job->state == JOB_WAITING)
+            job->octets = 0; /* not counted yet */
+        if (job->state == JOB_WAITING || job->state == JOB_COMPOSING)
+            flow_job_return(job);
+    }
+}
+
+bool flow_is_drained(const struct flow *f)
+{
+    return !f->jobs && !batch_pending(f->recorder);
+}
+
+void flow_cancel(struct flow *f)
+{
+    for (struct flow_job *job = f->first; job; job = job->next)
+        if (job->state == JOB_COMPOSING)
+            compose_cancel(job->composing);
+}
+
+void flow_clear(struct flow *f)
+{
+    while (f->first)
+        flow_job_free(f->first);
+}

@@ -1,0 +1,86 @@
+/*
+ * main.c - mailproxy-worker: sends what is queued. Commands, settings, and the checks before the
+ * start.
+ */
+#include <curl/curl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/config.h"
+#include "common/db.h"
+#include "common/log.h"
+#include "common/migrate.h"
+#include "worker/loop.h"
+
+static const char main_help[] =
+    "usage: mailproxy-worker [command]\n"
+    "\n"
+    "Claims queued messages, sends them through their accounts' relays, and reports to the "
+    "tenants. Any number of\n"
+    "workers on any number of hosts may share one database.\n"
+    "\n"
+    "  (no command)   run until SIGTERM, which finishes what is under way\n"
+    "  check-config   print the effective settings, secrets masked\n"
+    "  --version      print the version\n"
+    "  --help         print this\n"
+    "\n"
+    "Settings come from the environment, GMP_*; mailproxy-server settings lists them all.\n";
+
+static enum err main_check_schema(const struct config *config, struct error *err)
+{
+    struct db_conn *conn = NULL;
+    enum err rc = db_open(config->database_url, "mailproxy-worker start", &conn, err);
+
+    if (!rc)
+        rc = migrate_check(conn, err);
+    db_close(conn);
+    return rc;
+}
+
+static enum err main_run(const struct config *config, struct error *err)
+{
+    enum err rc = main_check_schema(config, err);
+
+    if (rc)
+        return rc;
+    signal(SIGPIPE, SIG_IGN);
+    if (curl_global_init(CURL_GLOBAL_DEFAULT))
+        return error_set(err, ERR_NOMEM, "libcurl could not be initialised");
+    rc = loop_run(config, err);
+    curl_global_cleanup();
+    return rc;
+}
+
+int main(int argc, char **argv)
+{
+    const char *command = argc > 1 ? argv[1] : NULL;
+    struct config *config = NULL;
+    struct error err;
+    enum err rc;
+
+    if (argc > 2 || (command && strcmp(command, "check-config") && strcmp(command, "--version") &&
+                     strcmp(command, "--help"))) {
+        fprintf(stderr, "mailproxy-worker: unknown command; see mailproxy-worker --help\n");
+        return 2;
+    }
+    if (command && !strcmp(command, "--help")) {
+        fputs(main_help, stdout);
+        return 0;
+    }
+    if (command && !strcmp(command, "--version")) {
+        puts("mailproxy-worker " MAILPROXY_VERSION);
+        return 0;
+    }
+    rc = config_load(&config, &err);
+    if (!rc)
+        log_set_level(config->log_level);
+    if (!rc && command)
+        config_print(config, stdout);
+    else if (!rc)
+        rc = main_run(config, &err);
+    if (rc)
+        log_error(LOG_ERROR, "start", "failed", &err);
+    config_free(config);
+    return rc ? 1 : 0;
+}
