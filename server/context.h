@@ -1,0 +1,20 @@
+/*
+ * context.h - what all requests share. Made by serve.c, read-only but for what locks itself.
+ */
+#ifndef SERVER_CONTEXT_H
+#define SERVER_CONTEXT_H
+
+#include "common/config.h"
+#include "common/db_pool.h"
+#include "common/secret.h"
+
+struct notifier;
+
+struct context {
+    const struct config *config;
+    struct db_pool *pool;
+    const struct secret_ring *keys;
+    struct notifier *notifier;
+};
+
+#endif

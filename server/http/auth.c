@@ -1,0 +1,88 @@
+/*
+ * auth.c - tokens. See auth.h.
+ *
+ * The admin token is compared in constant time; a tenant's is looked up by its SHA-256, which tells
+ * a guesser nothing.
+ */
+#include "server/http/auth.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/token.h"
+#include "sql/statements.h"
+
+/* Which tenant's token is it? *ret: owned, NULL: nobody's. */
+static enum err auth_find_tenant(struct request *req, const char *token, char **ret,
+                                 struct error *err)
+{
+    unsigned char hash[TOKEN_HASH_OCTETS];
+    struct db_params params = {0};
+    struct db_conn *db;
+    PGresult *res = NULL;
+    enum err rc = token_hash(token, hash, err);
+
+    if (!rc)
+        rc = request_db(req, &db, err);
+    if (!rc) {
+        db_param_octets(&params, hash, sizeof(hash));
+        rc = db_run(db, &SQL_FIND_TENANT_BY_KEY, &params, &res, err);
+    }
+    if (!rc && PQntuples(res) == 1) {
+        *ret = strdup(db_str(res, 0, 0));
+        if (!*ret)
+            rc = error_set(err, ERR_NOMEM, "out of memory for the caller");
+    }
+    PQclear(res);
+    return rc;
+}
+
+/* *ret_known: the token, or its absence, is one we take. */
+static enum err auth_find_caller(struct request *req, const char *token, bool *ret_known,
+                                 struct error *err)
+{
+    const char *admin = req->context->config->api_token;
+    enum err rc;
+
+    if (!token) {
+        req->caller.kind = CALLER_OPEN;
+        *ret_known = !admin;
+        return ERR_OK;
+    }
+    if (token_equal(token, admin)) {
+        req->caller.kind = CALLER_ADMIN;
+        *ret_known = true;
+        return ERR_OK;
+    }
+    rc = auth_find_tenant(req, token, &req->caller.tenant_id, err);
+    req->caller.kind = CALLER_TENANT;
+    *ret_known = req->caller.tenant_id != NULL;
+    return rc;
+}
+
+bool auth_check(struct request *req, enum auth_class class, const char *token, struct reply *reply)
+{
+    struct error err;
+    bool known = false;
+
+    if (class == AUTH_PUBLIC)
+        return true;
+    if (token && !*token)
+        token = NULL;
+    if (auth_find_caller(req, token, &known, &err)) {
+        reply_error(reply, &err);
+        return false;
+    }
+    if (!known) {
+        reply_detail(reply, 401,
+                     !token && class == AUTH_ADMIN ? "Admin token required"
+                                                   : "Invalid or missing API token");
+        return false;
+    }
+    if (class == AUTH_ADMIN && req->caller.kind == CALLER_TENANT) {
+        reply_detail(reply, 403,
+                     "Admin token required, tenant tokens not allowed for this operation");
+        return false;
+    }
+    return true;
+}

@@ -1,0 +1,63 @@
+/*
+ * request.h - one request, taken apart, as the routes see it. Nothing of civetweb in it.
+ */
+#ifndef SERVER_HTTP_REQUEST_H
+#define SERVER_HTTP_REQUEST_H
+
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "common/db.h"
+#include "common/error.h"
+#include "server/context.h"
+#include "server/http/reply.h"
+
+enum { REQUEST_SEGMENTS_MAX = 8, REQUEST_ID_OCTETS_MAX = 255 };
+
+enum caller_kind {
+    CALLER_OPEN,   /* no token given, and none is asked for */
+    CALLER_ADMIN,  /* the admin token */
+    CALLER_TENANT, /* a tenant's own token */
+};
+
+struct caller {
+    enum caller_kind kind;
+    char *tenant_id; /* owned; of CALLER_TENANT */
+};
+
+struct request {
+    const struct context *context;        /* borrowed */
+    const char *method;                   /* borrowed */
+    const char *path;                     /* borrowed; as it came, percent-encoded */
+    char *segments[REQUEST_SEGMENTS_MAX]; /* owned; the path between its slashes, decoded */
+    size_t segment_count;                 /* REQUEST_SEGMENTS_MAX + 1: more than any route has */
+    cJSON *query;  /* owned; an object of texts, the last one where a name is repeated */
+    cJSON *params; /* owned; an object of the path's parameters */
+    cJSON *body;   /* owned; NULL: none, or not asked for */
+    struct caller caller;
+    struct db_conn *db; /* taken when first asked for, given back when the handler returned */
+};
+
+/* Take method, path and query apart. NUL (%00) reads as C0 80, as in common/json.h, so that checks
+ * find it. */
+enum err request_init(struct request *req, const struct context *context, const char *method,
+                      const char *path, const char *query, struct error *err) MUST_CHECK;
+void request_clear(struct request *req);
+
+/* The request's database connection, from the pool; borrowed. ERR_LIMIT or ERR_DB_GONE: 503. */
+enum err request_db(struct request *req, struct db_conn **ret, struct error *err) MUST_CHECK;
+void request_give_db(struct request *req); /* before something slow; request_db() takes one again */
+
+/*
+ * Which tenant this is about: `named` by the body (NULL: not), else by the query, else by the
+ * token. *ret is NULL when none of them says; borrowed. false: answered already (the query is
+ * wrong, or 401 for a tenant the token may not use).
+ */
+bool request_tenant(struct request *req, const char *named, const char **ret, struct reply *reply);
+bool request_may_use(const struct request *req, const char *tenant_id);
+
+/* A path parameter; NULL: answered already (422). */
+const char *request_param(struct request *req, const char *name, struct reply *reply);
+
+#endif

@@ -1,0 +1,108 @@
+/*
+ * router.c - find the route. See router.h.
+ */
+#include "server/http/router.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { ROUTER_NAME_OCTETS = 64, ROUTER_ALLOW_OCTETS = 128, ROUTER_LOCATION_OCTETS = 4096 };
+
+/* Length of the template's next segment, which *path points to the slash of; *path moves to the
+ * next slash. */
+static const char *router_next(const char **path, size_t *ret_len)
+{
+    const char *segment = *path + 1;
+
+    *ret_len = strcspn(segment, "/");
+    *path = segment + *ret_len;
+    return segment;
+}
+
+/* Does the template fit the first `count` segments? An empty one fits no parameter. */
+static bool router_fits(const char *path, char *const *segments, size_t count)
+{
+    size_t len;
+
+    for (size_t i = 0; i < count; i++) {
+        const char *segment;
+
+        if (*path != '/')
+            return false;
+        segment = router_next(&path, &len);
+        if (*segment == '{' ? !*segments[i]
+                            : strlen(segments[i]) != len || memcmp(segments[i], segment, len) != 0)
+            return false;
+    }
+    return *path == '\0';
+}
+
+static bool router_set_params(const char *path, struct request *req)
+{
+    size_t len;
+
+    for (size_t i = 0; *path == '/'; i++) {
+        const char *segment = router_next(&path, &len);
+        char name[ROUTER_NAME_OCTETS];
+
+        if (*segment != '{')
+            continue;
+        snprintf(name, sizeof(name), "%.*s", (int)len - 2, segment + 1);
+        if (!cJSON_AddStringToObject(req->params, name, req->segments[i]))
+            return false;
+    }
+    return true;
+}
+
+static void router_redirect(struct request *req, const char *query, struct reply *reply)
+{
+    char location[ROUTER_LOCATION_OCTETS];
+    int n = snprintf(location, sizeof(location), "%.*s%s%s", (int)strlen(req->path) - 1, req->path,
+                     query ? "?" : "", query ? query : "");
+
+    if (n < 0 || (size_t)n >= sizeof(location)) {
+        reply_detail(reply, 404, "Not Found");
+        return;
+    }
+    reply_json(reply, 307);
+    reply_header(reply, "Location", location);
+}
+
+const struct route *router_find(const struct route *routes, struct request *req, const char *query,
+                                struct reply *reply)
+{
+    size_t count = req->segment_count;
+    bool trailing = false;
+    char allow[ROUTER_ALLOW_OCTETS] = "";
+    bool known = false;
+
+    if (count > REQUEST_SEGMENTS_MAX)
+        count = 0; /* no route is that long */
+    if (count > 1 && !*req->segments[count - 1]) {
+        trailing = true;
+        count--;
+    }
+    for (const struct route *r = routes; r->path && count; r++) {
+        if (!router_fits(r->path, req->segments, count))
+            continue;
+        if (!trailing && !strcmp(r->method, req->method)) {
+            if (router_set_params(r->path, req))
+                return r;
+            reply_error(reply, &(struct error){.code = ERR_NOMEM,
+                                               .text = "out of memory for path parameters"});
+            return NULL;
+        }
+        snprintf(allow + strlen(allow), sizeof(allow) - strlen(allow), "%s%s", known ? ", " : "",
+                 r->method);
+        known = true;
+    }
+    if (known && trailing) {
+        router_redirect(req, query, reply);
+    } else if (known) {
+        reply_detail(reply, 405, "Method Not Allowed");
+        reply_header(reply, "Allow", allow);
+    } else {
+        reply_detail(reply, 404, "Not Found");
+    }
+    return NULL;
+}

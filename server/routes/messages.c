@@ -1,0 +1,344 @@
+/*
+ * messages.c - add messages, delete messages.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/json.h"
+#include "server/http/fields.h"
+#include "server/http/object.h"
+#include "server/intake/insert.h"
+#include "server/intake/lookup.h"
+#include "server/intake/validate.h"
+#include "server/notifier.h"
+#include "server/routes/routes.h"
+#include "server/transaction.h"
+#include "sql/statements.h"
+
+enum { MESSAGES_TRIES = 3 };
+
+static size_t messages_count(const struct draft_batch *batch, enum draft_fate fate)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < batch->count; i++)
+        n += batch->items[i].fate == fate;
+    return n;
+}
+
+/* Drop what the accounts' look-up decided, to run it again. */
+static void messages_forget_accounts(struct draft_batch *batch)
+{
+    for (size_t i = 0; i < batch->count; i++) {
+        struct draft *d = &batch->items[i];
+
+        if (d->fate == DRAFT_OPEN && d->tenant_id == d->found_tenant_id) {
+            free(d->found_tenant_id);
+            d->found_tenant_id = NULL;
+            d->tenant_id = NULL;
+        }
+    }
+}
+
+static enum err messages_validate(struct request *req, struct draft_batch *batch, struct error *err)
+{
+    const struct config *config = req->context->config;
+    const struct validate_limits limits = {
+        .max_message_octets = config->max_message_bytes,
+        .max_attachment_octets = config->max_attachment_bytes,
+        .default_priority = validate_priority(json_get_value(req->body, "default_priority"),
+                                              (int32_t)config->default_priority),
+    };
+    enum err rc = ERR_OK;
+
+    for (size_t i = 0; i < batch->count && !rc; i++)
+        if (batch->items[i].fate == DRAFT_OPEN)
+            rc = validate_draft(&batch->items[i], &limits, err);
+    return rc;
+}
+
+static enum err messages_look_up(struct request *req, struct draft_batch *batch, struct error *err)
+{
+    struct db_conn *db;
+    enum err rc = request_db(req, &db, err);
+
+    return rc ? rc : lookup_accounts(db, batch, err);
+}
+
+/* Find accounts, check, store. The pool's connection is not held while the processor works. */
+static enum err messages_store(struct request *req, struct draft_batch *batch, struct error *err)
+{
+    struct db_conn *db;
+    enum err rc = messages_look_up(req, batch, err);
+
+    request_give_db(req);
+    if (!rc)
+        rc = messages_validate(req, batch, err);
+    for (int i = 0; i < MESSAGES_TRIES && !rc; i++) {
+        rc = insert_settle_doubles(batch, err);
+        if (!rc && !messages_count(batch, DRAFT_OPEN))
+            return ERR_OK;
+        if (!rc)
+            rc = request_db(req, &db, err);
+        if (!rc)
+            rc = insert_drafts(db, batch, err);
+        if (rc != ERR_DB_RETRY)
+            return rc;
+        messages_forget_accounts(batch); /* one of them was deleted meanwhile */
+        rc = messages_look_up(req, batch, err);
+    }
+    return rc ? rc
+              : error_set(err, ERR_DB_RETRY, "accounts keep changing while messages are stored");
+}
+
+/* The id as the client gave it, where it is something that can be one. */
+static void messages_append_rejected(const struct draft *d, struct buf *out)
+{
+    const cJSON *id = json_get_value(d->source, "id");
+    struct object o = object_open(out);
+
+    if (cJSON_IsString(id) || cJSON_IsNumber(id)) {
+        object_key(&o, "id");
+        json_append_value(out, id);
+    }
+    object_text(&o, "reason", d->reason);
+    object_close(&o);
+}
+
+static void messages_append_all_rejected(const struct draft_batch *batch, struct buf *out)
+{
+    bool any = false;
+
+    buf_append_char(out, '[');
+    for (size_t i = 0; i < batch->count; i++) {
+        const struct draft *d = &batch->items[i];
+
+        if (d->fate != DRAFT_REJECTED && d->fate != DRAFT_TAKEN)
+            continue;
+        if (any)
+            buf_append_char(out, ',');
+        any = true;
+        messages_append_rejected(d, out);
+    }
+    buf_append_char(out, ']');
+}
+
+/* Does the client know of tenants? One that does not reads no answer from 400 up. */
+static bool messages_name_a_tenant(const struct request *req, const struct draft_batch *batch)
+{
+    if (json_get_value(req->query, "tenant_id"))
+        return true;
+    for (size_t i = 0; i < batch->count; i++)
+        if (json_get_value(batch->items[i].source, "tenant_id"))
+            return true;
+    return false;
+}
+
+static void messages_answer(const struct request *req, const struct draft_batch *batch,
+                            struct reply *reply)
+{
+    size_t stored = messages_count(batch, DRAFT_STORED);
+    bool refused = batch->count && messages_count(batch, DRAFT_REJECTED) == batch->count &&
+                   messages_name_a_tenant(req, batch);
+    struct object o = object_open(reply_json(reply, refused ? 400 : 200));
+
+    if (refused) {
+        struct object detail;
+
+        object_key(&o, "detail");
+        detail = object_open(o.out);
+        object_text(&detail, "error", "all messages rejected");
+        object_key(&detail, "rejected");
+        messages_append_all_rejected(batch, o.out);
+        object_close(&detail);
+    }
+    object_bool(&o, "ok", !refused);
+    object_int(&o, "queued", (int64_t)stored);
+    object_key(&o, "rejected");
+    messages_append_all_rejected(batch, o.out);
+    object_close(&o);
+}
+
+/* The tenant of the query, for messages that name none; a wrong one is answered already. */
+static bool messages_read_query(struct request *req, const char **ret, struct reply *reply)
+{
+    struct fields query = fields_of("query", req->query);
+    const char *tenant_id = fields_text(&query, "tenant_id", 0, REQUEST_ID_OCTETS_MAX);
+    bool fine = !fields_failed(&query);
+
+    if (!fine)
+        reply_fields(reply, &query);
+    fields_clear(&query);
+    *ret = tenant_id && *tenant_id ? tenant_id : NULL;
+    return fine;
+}
+
+void messages_add(struct request *req, struct reply *reply)
+{
+    struct fields f = fields_of("body", req->body);
+    const cJSON *messages = fields_array(&f, "messages", FIELD_REQUIRED);
+    struct draft_batch batch = {0};
+    const char *query_tenant;
+    struct error err;
+    enum err rc;
+
+    request_give_db(req);
+    if (fields_failed(&f)) {
+        reply_fields(reply, &f);
+        goto out;
+    }
+    if (cJSON_GetArraySize(messages) > DRAFT_BATCH_MAX) {
+        buf_printf(reply_json(reply, 400),
+                   "{\"detail\":{\"error\":\"Cannot enqueue more than %d messages at "
+                   "once\",\"rejected\":null}}",
+                   DRAFT_BATCH_MAX);
+        goto out;
+    }
+    if (!messages_read_query(req, &query_tenant, reply))
+        goto out;
+    rc = draft_batch_new(messages, &batch, &err);
+    for (size_t i = 0; i < batch.count; i++)
+        draft_identify(&batch.items[i], query_tenant, req->caller.tenant_id);
+    if (!rc)
+        rc = messages_store(req, &batch, &err);
+    request_give_db(req);
+    if (rc) {
+        reply_error(reply, &err);
+        goto out;
+    }
+    if (messages_count(&batch, DRAFT_STORED))
+        notifier_poke(req->context->notifier);
+    messages_answer(req, &batch, reply);
+out:
+    draft_batch_clear(&batch);
+    fields_clear(&f);
+}
+
+/* The ids to delete, but empty ones. false: answered already. */
+static bool messages_read_ids(struct fields *f, struct db_array *ids, struct reply *reply)
+{
+    const cJSON *list = fields_array(f, "ids", 0);
+    const cJSON *item;
+
+    cJSON_ArrayForEach(item, list)
+    {
+        const char *why = cJSON_IsString(item) ? json_check_text(item->valuestring)
+                                               : "holds something that is not a string";
+
+        if (why) {
+            fields_refuse(f, "ids", why);
+            break;
+        }
+        if (*item->valuestring)
+            db_array_text(ids, item->valuestring);
+    }
+    if (fields_failed(f))
+        reply_fields(reply, f);
+    return !fields_failed(f);
+}
+
+/* Pair each id with its tenant: the one given, or (NULL) the one that has the id. */
+static enum err messages_pair(struct db_conn *db, const char *tenant_id, struct db_array *ids,
+                              struct db_array *tenant_ids, struct error *err)
+{
+    struct db_params params = {0};
+    PGresult *res = NULL;
+    enum err rc;
+
+    if (tenant_id) {
+        for (uint32_t i = 0; i < ids->count; i++)
+            db_array_text(tenant_ids, tenant_id);
+        return ERR_OK;
+    }
+    rc = db_array_check(ids, err);
+    db_param_array(&params, ids);
+    if (!rc)
+        rc = db_run(db, &SQL_FIND_MESSAGE_TENANTS, &params, &res, err);
+    if (!rc) {
+        db_array_reset(ids);
+        for (int i = 0; i < PQntuples(res); i++) {
+            db_array_text(ids, db_str(res, i, 0));
+            db_array_text(tenant_ids, db_str(res, i, 1));
+        }
+    }
+    PQclear(res);
+    return rc;
+}
+
+static enum err messages_run_delete(struct db_conn *db, const struct db_array *tenant_ids,
+                                    const struct db_array *ids, PGresult **ret, struct error *err)
+{
+    struct db_params params = {0};
+    enum err rc = db_array_check(ids, err);
+
+    if (!rc)
+        rc = db_array_check(tenant_ids, err);
+    db_param_array(&params, tenant_ids);
+    db_param_array(&params, ids);
+    return rc ? rc : transaction_run_one(db, &SQL_DELETE_MESSAGES, &params, ret, err);
+}
+
+static void messages_append_verdicts(struct buf *out, const PGresult *res, const char *verdict)
+{
+    int n = 0;
+
+    buf_append_char(out, '[');
+    for (int i = 0; i < PQntuples(res); i++) {
+        if (strcmp(db_str(res, i, 1), verdict) != 0)
+            continue;
+        if (n++)
+            buf_append_char(out, ',');
+        json_append_string(out, db_str(res, i, 0));
+    }
+    buf_append_char(out, ']');
+}
+
+static void messages_answer_delete(const PGresult *res, struct reply *reply)
+{
+    struct object o = object_open(reply_json(reply, 200));
+    int64_t removed = 0, busy = 0;
+
+    for (int i = 0; i < PQntuples(res); i++) {
+        removed += !strcmp(db_str(res, i, 1), "removed");
+        busy += !strcmp(db_str(res, i, 1), "busy");
+    }
+    object_bool(&o, "ok", true);
+    object_int(&o, "removed", removed);
+    object_key(&o, "not_found");
+    messages_append_verdicts(o.out, res, "not_found");
+    object_raw(&o, "unauthorized", "[]");
+    if (busy) {
+        object_key(&o, "busy");
+        messages_append_verdicts(o.out, res, "busy");
+    }
+    object_close(&o);
+}
+
+void messages_delete(struct request *req, struct reply *reply)
+{
+    struct fields f = fields_of("body", req->body);
+    struct db_array ids = db_array_of(DB_TEXT), tenant_ids = db_array_of(DB_TEXT);
+    const char *named = fields_text(&f, "tenant_id", 0, REQUEST_ID_OCTETS_MAX);
+    const char *tenant_id;
+    struct db_conn *db;
+    PGresult *res = NULL;
+    struct error err;
+    enum err rc;
+
+    if (!messages_read_ids(&f, &ids, reply) || !request_tenant(req, named, &tenant_id, reply))
+        goto out;
+    rc = request_db(req, &db, &err);
+    if (!rc)
+        rc = messages_pair(db, tenant_id, &ids, &tenant_ids, &err);
+    if (!rc)
+        rc = messages_run_delete(db, &tenant_ids, &ids, &res, &err);
+    if (rc)
+        reply_error(reply, &err);
+    else
+        messages_answer_delete(res, reply);
+out:
+    PQclear(res);
+    db_array_clear(&ids);
+    db_array_clear(&tenant_ids);
+    fields_clear(&f);
+}

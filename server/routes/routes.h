@@ -1,0 +1,36 @@
+/*
+ * routes.h - what the server answers: one table, one file for each resource.
+ *
+ * A handler runs when the request is routed, its body is JSON and its token is of the class the
+ * table asks for. What the API calls by another word than the rest of the project is translated
+ * here and nowhere else.
+ */
+#ifndef SERVER_ROUTES_ROUTES_H
+#define SERVER_ROUTES_ROUTES_H
+
+#include "server/http/router.h"
+
+extern const struct route routes[]; /* ends with an entry without a path */
+
+route_fn status_health;
+route_fn status_ready;
+route_fn status_get;
+
+route_fn tenants_post;
+route_fn tenants_get;
+route_fn tenants_list;
+route_fn tenants_delete;
+route_fn tenants_make_key;
+route_fn tenants_drop_key;
+
+route_fn accounts_post;
+route_fn accounts_list;
+route_fn accounts_delete;
+
+route_fn messages_add;
+route_fn messages_delete;
+route_fn listing_get;
+
+route_fn control_run_now;
+
+#endif

@@ -1,0 +1,86 @@
+/*
+ * serve.c - start, wait, stop. See serve.h.
+ */
+#include "server/serve.h"
+
+#include <pthread.h>
+#include <signal.h>
+
+#include "common/log.h"
+#include "common/migrate.h"
+#include "server/context.h"
+#include "server/http/listener.h"
+#include "server/notifier.h"
+#include "server/routes/routes.h"
+
+#define SERVE_APPLICATION_NAME "mailproxy-server"
+
+/* Is the database there, and its schema the one we were built for? */
+static enum err serve_check_database(struct db_pool *pool, struct error *err)
+{
+    struct db_conn *db = NULL;
+    enum err rc = db_pool_take(pool, 0, &db, err);
+
+    if (!rc)
+        rc = migrate_check(db, err);
+    db_pool_give(pool, db);
+    return rc;
+}
+
+/* SIGTERM and SIGINT wait for sigwait(): blocked here, before the first thread, they are blocked in
+ * every thread. */
+static void serve_block_signals(sigset_t *ret)
+{
+    sigemptyset(ret);
+    sigaddset(ret, SIGTERM);
+    sigaddset(ret, SIGINT);
+    pthread_sigmask(SIG_BLOCK, ret, NULL);
+    signal(SIGPIPE, SIG_IGN); /* a client that went away is an error of its write() */
+}
+
+static void serve_wait(const sigset_t *signals, const struct config *config)
+{
+    struct log_line l;
+    int caught = 0;
+
+    log_begin(&l, LOG_INFO, "http", "start");
+    log_str(&l, "version", MAILPROXY_VERSION);
+    log_str(&l, "host", config->host);
+    log_int(&l, "port", config->port);
+    if (!config->api_token)
+        log_str(&l, "note",
+                "no admin token is set: whoever reaches this address may do everything");
+    log_end(&l);
+    sigwait(signals, &caught);
+    log_begin(&l, LOG_INFO, "http", "stop");
+    log_str(&l, "signal", caught == SIGTERM ? "SIGTERM" : "SIGINT");
+    log_end(&l);
+}
+
+enum err serve_run(const struct config *config, struct error *err)
+{
+    struct context context = {.config = config};
+    struct secret_ring *keys = NULL;
+    struct listener *listener = NULL;
+    sigset_t signals;
+    enum err rc = secret_ring_new(config->encryption_key, &keys, err);
+
+    serve_block_signals(&signals);
+    if (!rc)
+        rc = db_pool_new(config->database_url, SERVE_APPLICATION_NAME,
+                         (uint32_t)config->db_pool_size, &context.pool, err);
+    if (!rc)
+        rc = serve_check_database(context.pool, err);
+    if (!rc)
+        rc = notifier_new(config->database_url, &context.notifier, err);
+    context.keys = keys;
+    if (!rc)
+        rc = listener_new(&context, routes, &listener, err);
+    if (!rc)
+        serve_wait(&signals, config);
+    listener_free(listener);
+    notifier_free(context.notifier);
+    db_pool_free(context.pool);
+    secret_ring_free(keys);
+    return rc;
+}

@@ -1,0 +1,15 @@
+-- run_now: end the back-off of accounts and reports, and make the sync due.
+-- $1 text tenant_id, null: all  $2 boolean also where the tenant asked not to be disturbed
+-- Rows: none.
+-- Locks: the gated account_state rows and the tenant_sync rows.
+-- Called by: control_run_now() in server/routes/control.c.
+WITH opened AS (
+    UPDATE mailproxy.account_state s
+       SET failures = 0, gate_until = NULL, gate_reason = NULL
+     WHERE ($1::text IS NULL OR s.tenant_id = $1::text)
+       AND (s.gate_until IS NOT NULL OR s.failures > 0))
+UPDATE mailproxy.tenant_sync y
+   SET retry_at = NULL,
+       news_seq = y.news_seq + CASE WHEN $2::boolean OR y.last_sync_at IS NULL OR y.last_sync_at <= now()
+                                    THEN 1 ELSE 0 END
+ WHERE $1::text IS NULL OR y.tenant_id = $1::text;

@@ -1,0 +1,41 @@
+-- upsert_account: create an account or replace all its fields; what made it wait so far is forgotten.
+-- $1 text tenant_id  $2 text account_id  $3 text name  $4 text host  $5 integer port  $6 text username
+-- $7 bytea password_sealed  $8 text password_key_id  $9 boolean use_tls  $10 boolean tls_verify  $11 text tls_ca
+-- $12 text tls_pin  $13 integer timeout_s  $14 integer ttl_s  $15 integer max_connections  $16 integer batch_size
+-- $17 integer limit_per_minute  $18 integer limit_per_hour  $19 integer limit_per_day  $20 text limit_behavior
+-- $21 integer[] retry_delays  $22 boolean is_pec_account  $23 text imap_host  $24 integer imap_port  $25 text imap_user
+-- $26 bytea imap_password_sealed  $27 text imap_password_key_id  $28 boolean imap_ssl
+-- Rows: account_id. None: no such tenant.
+-- Locks: the account's row and its state's.
+-- Plan: primary keys.
+-- Called by: accounts_post() in server/routes/accounts.c.
+WITH written AS (
+    INSERT INTO mailproxy.account AS a (
+               tenant_id, account_id, name, host, port, username, password_sealed, password_key_id, use_tls,
+               tls_verify, tls_ca, tls_pin, timeout_s, ttl_s, max_connections, batch_size, limit_per_minute,
+               limit_per_hour, limit_per_day, limit_behavior, retry_delays, is_pec_account, imap_host, imap_port,
+               imap_user, imap_password_sealed, imap_password_key_id, imap_ssl)
+    SELECT t.tenant_id, $2::text, $3::text, $4::text, $5::integer, $6::text, $7::bytea, $8::text, $9::boolean,
+           $10::boolean, $11::text, $12::text, $13::integer, $14::integer, $15::integer, $16::integer, $17::integer,
+           $18::integer, $19::integer, $20::text, $21::integer[], $22::boolean, $23::text, $24::integer,
+           $25::text, $26::bytea, $27::text, $28::boolean
+      FROM mailproxy.tenant t
+     WHERE t.tenant_id = $1::text
+    ON CONFLICT (tenant_id, account_id) DO UPDATE
+           SET name = excluded.name, host = excluded.host, port = excluded.port, username = excluded.username,
+               password_sealed = excluded.password_sealed, password_key_id = excluded.password_key_id,
+               use_tls = excluded.use_tls, tls_verify = excluded.tls_verify, tls_ca = excluded.tls_ca,
+               tls_pin = excluded.tls_pin, timeout_s = excluded.timeout_s, ttl_s = excluded.ttl_s,
+               max_connections = excluded.max_connections, batch_size = excluded.batch_size,
+               limit_per_minute = excluded.limit_per_minute, limit_per_hour = excluded.limit_per_hour,
+               limit_per_day = excluded.limit_per_day, limit_behavior = excluded.limit_behavior,
+               retry_delays = excluded.retry_delays, is_pec_account = excluded.is_pec_account,
+               imap_host = excluded.imap_host, imap_port = excluded.imap_port, imap_user = excluded.imap_user,
+               imap_password_sealed = excluded.imap_password_sealed,
+               imap_password_key_id = excluded.imap_password_key_id, imap_ssl = excluded.imap_ssl,
+               version = a.version + 1, updated_at = now()
+     RETURNING a.tenant_id, a.account_id)
+INSERT INTO mailproxy.account_state AS s (tenant_id, account_id)
+SELECT w.tenant_id, w.account_id FROM written w
+ON CONFLICT (tenant_id, account_id) DO UPDATE SET failures = 0, gate_until = NULL, gate_reason = NULL
+RETURNING s.account_id;

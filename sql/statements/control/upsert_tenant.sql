@@ -1,0 +1,34 @@
+-- upsert_tenant: create a tenant or replace its fields; its suspension stays, and its token unless a new one is given.
+-- $1 text tenant_id  $2 text name  $3 boolean active  $4 text client_base_url  $5 boolean client_base_url_trusted
+-- $6 text client_sync_path  $7 text client_attachment_path  $8 bytea client_auth_sealed  $9 text client_auth_key_id
+-- $10 text report_format  $11 bytea report_secret_sealed  $12 text report_secret_key_id
+-- $13 text rate_limits, JSON  $14 text large_file_config, JSON  $15 integer[] retry_delays
+-- $16 bytea api_key_hash, null: the token stays as it is
+-- Rows: none.
+-- Locks: the tenant's row.
+-- Plan: primary keys.
+-- Called by: tenants_write() in server/routes/tenants.c.
+WITH written AS (
+    INSERT INTO mailproxy.tenant AS t (
+               tenant_id, name, active, client_base_url, client_base_url_trusted, client_sync_path,
+               client_attachment_path, client_auth_sealed, client_auth_key_id, report_format, report_secret_sealed,
+               report_secret_key_id, rate_limits, large_file_config, retry_delays, api_key_hash)
+        VALUES ($1::text, $2::text, $3::boolean, $4::text, $5::boolean, $6::text,
+                $7::text, $8::bytea, $9::text, $10::text::mailproxy.report_format, $11::bytea,
+                $12::text, $13::text::jsonb, $14::text::jsonb, $15::integer[], $16::bytea)
+    ON CONFLICT (tenant_id) DO UPDATE
+           SET name = excluded.name, active = excluded.active, client_base_url = excluded.client_base_url,
+               client_base_url_trusted = excluded.client_base_url_trusted,
+               client_sync_path = excluded.client_sync_path,
+               client_attachment_path = excluded.client_attachment_path,
+               client_auth_sealed = excluded.client_auth_sealed, client_auth_key_id = excluded.client_auth_key_id,
+               report_format = excluded.report_format, report_secret_sealed = excluded.report_secret_sealed,
+               report_secret_key_id = excluded.report_secret_key_id, rate_limits = excluded.rate_limits,
+               large_file_config = excluded.large_file_config, retry_delays = excluded.retry_delays,
+               api_key_hash = coalesce(excluded.api_key_hash, t.api_key_hash),
+               api_key_expires_at = CASE WHEN excluded.api_key_hash IS NULL THEN t.api_key_expires_at END,
+               updated_at = now()
+     RETURNING t.tenant_id)
+INSERT INTO mailproxy.tenant_sync (tenant_id)
+SELECT w.tenant_id FROM written w
+ON CONFLICT (tenant_id) DO NOTHING;
