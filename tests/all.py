@@ -1,0 +1,127 @@
+#!/usr/bin/python3
+"""
+all.py ROOT - every test, and one sum of them in the last line: "N passed, N failed".
+
+The builds exist already (./dev test makes them). Unit tests and black-box tests run twice: as they are, and with
+AddressSanitizer and UndefinedBehaviorSanitizer. A cmocka or pytest test counts as one, a lint step and a fuzz target too.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+import xml.etree.ElementTree as ElementTree
+
+ROOT = os.path.abspath(sys.argv[1])
+LINT_STEPS = ("format", "rooms", "shell", "python")  # clang-tidy takes minutes: ./dev lint
+FUZZ_SECONDS = 2
+
+
+class Sum:
+    def __init__(self):
+        self.passed = 0
+        self.failed = 0
+        self.what_failed = []
+
+    def add(self, name, passed, failed):
+        self.passed += passed
+        self.failed += failed
+        if failed:
+            self.what_failed.append(name)
+
+    def add_one(self, name, good):
+        self.add(name, int(good), int(not good))
+
+
+def announce(name):
+    print(f"==> {name}", flush=True)
+
+
+def dev(*args):
+    return subprocess.run([os.path.join(ROOT, "dev"), *args], cwd=ROOT, stdin=subprocess.DEVNULL).returncode == 0
+
+
+def run_lint(total):
+    for step in LINT_STEPS:
+        announce(f"lint: {step}")
+        total.add_one(f"lint {step}", dev("lint", step))
+
+
+def count_cmocka(text):
+    """(passed, failed) of one cmocka program's output."""
+    passed = len(re.findall(r"^\[       OK \] ", text, re.M))
+    failed = len(set(re.findall(r"^\[  (?:FAILED|ERROR ) +\] (\w+)$", text, re.M)))
+    return passed, failed
+
+
+def run_units(total, build):
+    announce(f"unit tests in {build}/")
+    env = {**os.environ, "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1"}
+    log = os.path.join(ROOT, build, "meson-logs", "testlog.json")
+    if os.path.exists(log):
+        os.remove(log)
+    subprocess.run(["meson", "test", "-C", build, "--no-rebuild", "--print-errorlogs", "--timeout-multiplier", "5"],
+                   cwd=ROOT, env=env, stdin=subprocess.DEVNULL)
+    if not os.path.exists(log):
+        total.add_one(f"unit tests in {build}/ (none ran)", False)
+        return
+    with open(log, encoding="utf-8") as f:
+        for entry in map(json.loads, f):
+            passed, failed = count_cmocka(entry.get("stdout", "") + "\n" + entry.get("stderr", ""))
+            good = entry["result"] in ("OK", "SKIP", "EXPECTEDFAIL")
+            if not good and failed == 0:
+                failed = 1  # it crashed, or leaked
+            if good and passed == 0:
+                passed = 1  # not a cmocka program
+            total.add(f"{entry['name']} in {build}/", passed, failed)
+
+
+def run_fuzz(total):
+    directory = os.path.join(ROOT, "tests", "fuzz")
+    names = sorted(f[5:-2] for f in os.listdir(directory) if f.startswith("fuzz_") and f.endswith(".c"))
+    for name in names:
+        announce(f"fuzz: {name}")
+        total.add_one(f"fuzz {name}", dev("fuzz", name, str(FUZZ_SECONDS)))
+
+
+def run_pytest(total, build, patience):
+    announce(f"SQL and integration tests with the programs of {build}/")
+    with tempfile.NamedTemporaryFile(suffix=".xml") as report:
+        env = {**os.environ, "MAILPROXY_BUILD": build, "MAILPROXY_TEST_PATIENCE": patience}
+        code = subprocess.run(
+            [sys.executable, "-m", "pytest", "-c", "tests/pytest.ini", "tests/sql", "tests/integration", "-q",
+             f"--junitxml={report.name}"], cwd=ROOT, env=env, stdin=subprocess.DEVNULL).returncode
+        try:
+            suites = list(ElementTree.parse(report.name).getroot().iter("testsuite"))
+        except ElementTree.ParseError:
+            suites = []
+    tests, bad = 0, 0
+    for suite in suites:
+        tests += int(suite.get("tests")) - int(suite.get("skipped"))
+        bad += int(suite.get("failures")) + int(suite.get("errors"))
+    if code not in (0, 1) or tests == 0 or (code == 1 and bad == 0):
+        bad += 1  # pytest itself failed
+    total.add(f"pytest with {build}/", max(tests - bad, 0), bad)
+
+
+def main():
+    total = Sum()
+    began = time.monotonic()
+    run_lint(total)
+    run_units(total, "build")
+    run_units(total, "build-asan")
+    run_fuzz(total)
+    run_pytest(total, "build", "1")
+    run_pytest(total, "build-asan", "3")
+    announce(f"all tests, {time.monotonic() - began:.0f} s")
+    for name in total.what_failed:
+        print(f"FAILED: {name}")
+    print(f"{total.passed} passed, {total.failed} failed", flush=True)
+    return 1 if total.failed or not total.passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,149 @@
+"""Accounts: POST /account, GET /accounts, DELETE /account/{id}."""
+
+import re
+
+import pytest
+from support.programs import message
+
+
+@pytest.fixture(scope="module")
+def acme(served):
+    return served.add_tenant("acme")
+
+
+def listed(api, account_id):
+    found = [a for a in api.get("/accounts").json["accounts"] if a["id"] == account_id]
+    return found[0] if found else None
+
+
+def test_the_smallest_account_shows_its_defaults(acme):
+    assert acme.post("/account", {"id": "small", "host": "relay.test", "port": 2525}).json == {"ok": True}
+    shown = listed(acme, "small")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", shown.pop("created_at"))
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", shown.pop("updated_at"))
+    assert shown.items() >= {
+        "id": "small", "tenant_id": "acme", "host": "relay.test", "port": 2525, "ttl": 300, "limit_behavior": "defer",
+        "is_pec_account": False, "imap_port": 993}.items()
+    assert None not in shown.values()
+
+
+def test_every_field_is_kept_but_no_password_is_shown(acme, served):
+    full = {"id": "full", "tenant_id": "acme", "name": "Full", "host": "relay.test", "port": "587", "user": "u",
+            "password": "hidden-word", "ttl": 60, "limit_per_minute": 10, "limit_per_hour": "100", "limit_per_day": 1000.0,
+            "limit_behavior": "reject", "use_tls": "yes", "batch_size": 5, "timeout": 30, "max_connections": 3,
+            "retry_delays": [1, 2], "imap_password": "hidden-word-2"}
+    assert acme.post("/account", full).json == {"ok": True}
+    shown = listed(acme, "full")
+    assert shown.items() >= {"port": 587, "user": "u", "ttl": 60, "limit_per_minute": 10, "limit_per_hour": 100,
+                             "limit_per_day": 1000, "limit_behavior": "reject", "use_tls": True, "batch_size": 5}.items()
+    assert "hidden-word" not in repr(shown)
+    row = served.rows("SELECT * FROM mailproxy.account WHERE account_id = 'full'")[0]
+    assert (row["timeout_s"], row["max_connections"], row["retry_delays"]) == (30, 3, [1, 2])
+    assert b"hidden-word" not in bytes(row["password_sealed"])
+    assert b"hidden-word-2" not in bytes(row["imap_password_sealed"])
+
+
+def test_an_omitted_field_goes_back_to_its_default(acme):
+    acme.post("/account", {"id": "back", "host": "a.test", "port": 25, "ttl": 10, "user": "u", "limit_per_day": 5})
+    acme.post("/account", {"id": "back", "host": "b.test", "port": 26})
+    shown = listed(acme, "back")
+    assert (shown["host"], shown["port"], shown["ttl"]) == ("b.test", 26, 300)
+    assert "user" not in shown and "limit_per_day" not in shown
+
+
+def test_nulls_are_as_good_as_absence(acme):
+    nulls = {k: None for k in ("user", "password", "ttl", "limit_per_minute", "limit_per_hour", "limit_per_day",
+                               "limit_behavior", "use_tls", "batch_size", "name", "timeout", "tls_ca")}
+    assert acme.post("/account", {"id": "nulls", "host": "h", "port": 25, **nulls}).status == 200
+    assert listed(acme, "nulls")["ttl"] == 300
+
+
+def test_limits_of_zero_or_less_mean_no_limit(acme):
+    assert acme.post("/account", {"id": "free", "host": "h", "port": 25, "limit_per_minute": 0, "limit_per_hour": -1,
+                                  "batch_size": 0}).status == 200
+    assert listed(acme, "free").keys().isdisjoint({"limit_per_minute", "limit_per_hour", "batch_size"})
+
+
+def test_the_list_is_ordered_by_id(acme):
+    for name in ("zz", "aa", "mm"):
+        acme.post("/account", {"id": name, "host": "h", "port": 25})
+    ids = [a["id"] for a in acme.get("/accounts").json["accounts"]]
+    assert ids == sorted(ids)
+
+
+BAD = [
+    ("id", None), ("id", 5), ("id", ""), ("id", "x" * 256), ("id", "a\x00b"),
+    ("host", None), ("host", ""), ("host", 5), ("host", "a b"), ("host", "evil\r\nhost"), ("host", "h\x00"), ("host", "h" * 256),
+    ("port", None), ("port", "smtp"), ("port", 0), ("port", 65536), ("port", -1), ("port", 25.5), ("port", []), ("port", 2**70),
+    ("user", 5), ("user", "u\r\nRSET"), ("user", "u\x00"), ("user", "u" * 100000),
+    ("password", 5), ("password", "p\x00"), ("password", "p" * 100000),
+    ("ttl", "soon"), ("ttl", -1), ("ttl", 2**40),
+    ("limit_per_minute", "many"), ("limit_per_hour", {}), ("limit_per_day", 2**40),
+    ("limit_behavior", 5),
+    ("use_tls", "perhaps"), ("use_tls", 7), ("tls_verify", "maybe"),
+    ("tls_ca", "no certificate"), ("tls_ca", 5), ("tls_pin", "md5//abc"),
+    ("batch_size", "big"), ("timeout", "long"), ("max_connections", "all"),
+    ("retry_delays", "60"), ("retry_delays", [60, "x"]), ("retry_delays", [-1]), ("retry_delays", [1] * 100),
+    ("is_pec_account", "perhaps"), ("imap_port", 0), ("imap_port", "x"),
+    ("tenant_id", 5),
+]
+
+
+@pytest.mark.parametrize("field, value", BAD, ids=[f"{f}-{i}" for i, (f, _) in enumerate(BAD)])
+def test_a_bad_field_is_422_and_named(served, acme, field, value):
+    body = {"id": "bad", "host": "relay.test", "port": 25, field: value}
+    if value is None:
+        del body[field]
+    before = served.value("SELECT count(*) FROM mailproxy.account")
+    answer = acme.post("/account", body)
+    assert answer.status == 422, answer
+    assert answer.json["detail"][0]["loc"][:2] == ["body", field]
+    assert {"type", "loc", "msg", "input"} <= set(answer.json["detail"][0])
+    assert served.value("SELECT count(*) FROM mailproxy.account") == before
+
+
+def test_a_422_does_not_tell_the_password(acme):
+    answer = acme.post("/account", {"id": "bad", "host": "h", "port": "x", "password": "hidden-word"})
+    assert answer.status == 422
+    assert b"hidden-word" not in answer.body
+
+
+def test_several_bad_fields_are_all_named(acme):
+    answer = acme.post("/account", {"port": "x"})
+    assert {tuple(e["loc"]) for e in answer.json["detail"]} == {("body", "id"), ("body", "host"), ("body", "port")}
+    missing = [e for e in answer.json["detail"] if e["loc"] == ["body", "id"]][0]
+    assert (missing["type"], missing["msg"], missing["input"]) == ("missing", "Field required", {"port": "x"})
+
+
+def test_an_account_of_an_unknown_tenant_is_refused(served):
+    answer = served.api.post("/account", {"id": "a", "tenant_id": "nobody", "host": "h", "port": 25})
+    assert answer.status in (400, 404)
+    assert isinstance(answer.json["detail"], str)
+
+
+def test_ids_may_hold_any_character(acme):
+    for account_id in ("a:b", "a/b", "ä ö", "100%", "a?b#c"):
+        assert acme.post("/account", {"id": account_id, "host": "h", "port": 25}).status == 200
+        assert listed(acme, account_id)
+        from urllib.parse import quote
+
+        assert acme.delete("/account/" + quote(account_id, safe="")).json == {"ok": True}, account_id
+        assert not listed(acme, account_id)
+
+
+def test_delete_takes_the_messages_of_that_tenant_alone(served):
+    mine, theirs = served.add_tenant("mine"), served.add_tenant("theirs")
+    for api in (mine, theirs):
+        api.post("/account", {"id": "shared", "host": "127.0.0.1", "port": 9})
+        api.enqueue(message("m", account="shared"))
+    assert mine.delete("/account/shared", tenant_id="mine").json == {"ok": True}
+    assert mine.messages() == []
+    assert len(theirs.messages()) == 1
+    served.assert_accounted_for()
+
+
+def test_delete_of_an_unknown_account(served, acme):
+    answer = acme.delete("/account/nobody", tenant_id="acme")
+    assert (answer.status, answer.json) == (400, {"detail": "account not found or not owned by tenant"})
+    answer = served.api.delete("/account/nobody")
+    assert (answer.status, answer.json) == (200, {"ok": True})

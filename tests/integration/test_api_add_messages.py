@@ -1,0 +1,291 @@
+"""add-messages: every message stands alone; what is accepted, what is rejected and why."""
+
+import base64
+
+import pytest
+from support.programs import epoch, message
+
+
+@pytest.fixture(scope="module")
+def acme(served):
+    api = served.add_tenant("acme")
+    assert api.post("/account", {"id": "main", "host": "127.0.0.1", "port": 9}).status == 200
+    return api
+
+
+def rejection(api, bad, **query):
+    """The reason why `bad` is rejected, next to a good message that is not."""
+    answer = api.add(message("good"), bad, **query)
+    assert answer.status == 200, answer
+    body = answer.json
+    assert (body["ok"], body["queued"], len(body["rejected"])) == (True, 1, 1), answer
+    if isinstance(bad, dict) and isinstance(bad.get("id"), str) and bad["id"].isprintable():
+        assert body["rejected"][0]["id"] == bad["id"]
+    return body["rejected"][0]["reason"]
+
+
+def without(field):
+    bad = message("bad")
+    del bad[field]
+    return bad
+
+
+# The checks, in their order.
+
+def test_missing_fields_are_named(acme):
+    for field in ("id", "from", "to", "account_id", "subject"):
+        assert rejection(acme, without(field)) == f"missing {field}"
+        assert rejection(acme, message("bad", **{"account_id" if field == "account_id" else field: None})
+                         ) == f"missing {field}"
+
+
+@pytest.mark.parametrize("field, value", [("id", ""), ("from", ""), ("from", "  "), ("to", []), ("to", ""), ("to", [" ", ""]),
+                                          ("to", " , "), ("account_id", "")])
+def test_blank_is_missing(acme, field, value):
+    bad = {**message("bad"), field: value}
+    assert rejection(acme, bad) == f"missing {field}"
+
+
+def test_an_empty_subject_is_fine(acme):
+    acme.enqueue(message("no-subject", subject=""))
+
+
+def test_the_first_failure_is_the_reason(acme):
+    bad = {"id": "bad", "account_id": "nobody", "subject": 5}
+    assert rejection(acme, bad) == "missing from"
+    bad["from"] = "no address"
+    assert rejection(acme, bad) == "missing to"
+    bad["to"] = ["a@b.test"]
+    assert rejection(acme, bad) == "account not found for tenant"
+    bad["account_id"] = "main"
+    assert rejection(acme, bad).startswith("invalid from: ")
+    bad["from"] = "a@b.test"
+    assert rejection(acme, bad).startswith("invalid subject: ")
+
+
+# Every field, wrong in every way. (field, value) -> "invalid <field>: ..."
+
+HOSTILE_ADDRESSES = [
+    "no-at-sign", "@example.com", "a@", "a@@b.test", "a b@c.test", "a@b c.test", "a@-b.test", "a@b..test", "a@.test",
+    "x" * 65 + "@b.test", "a@" + "b" * 64 + ".test", "a@" + "b." * 130 + "test", "a@b.test\r\nRCPT TO:<evil@x.test>",
+    "a@b.test\nBcc: evil@x.test", "a\x00@b.test", "Ann <a@b.test", "<a@b.test> trailing", "a@b.test>", "a@[300.1.1.1]",
+    "\"unclosed@b.test", "a@b_c.test", ".a@b.test", "a..b@c.test", "a.@b.test",
+]
+INVALID = (
+    [("from", v) for v in HOSTILE_ADDRESSES]
+    + [("to", [v]) for v in HOSTILE_ADDRESSES]
+    + [(f, v) for f in ("cc", "bcc", "reply_to", "return_path") for v in HOSTILE_ADDRESSES[:1] + HOSTILE_ADDRESSES[12:15]]
+    + [("from", 5), ("from", ["a@b.test"]), ("to", 5), ("to", {}), ("to", ["a@b.test", 5]), ("cc", 5), ("bcc", {"a": 1}),
+       ("reply_to", 5), ("return_path", ["a@b.test"]), ("from", "a@b.test, c@d.test"), ("return_path", "a@b.test, c@d.test")]
+    + [("subject", 5), ("subject", ["x"]), ("subject", "a\r\nBcc: evil@x.test"), ("subject", "a\nb"), ("subject", "a\x00b")]
+    + [("body", 5), ("body", {}), ("body", "a\x00b"), ("content_type", 5), ("content_type", "html\x00")]
+    + [("id", 5), ("id", "x" * 256), ("id", "a\x00b"), ("id", "a\r\nX-Evil: 1")]
+    + [("account_id", 5), ("account_id", "a\x00b"), ("tenant_id", 5), ("tenant_id", "a\x00b")]
+    + [("batch_code", 5), ("batch_code", "x" * 65), ("batch_code", "a,b"), ("batch_code", "a\x00b")]
+    + [("message_id", 5), ("message_id", "<a@b>\r\nX-Evil: 1"), ("message_id", "a\x00b")]
+    + [("deferred_ts", "tomorrow"), ("deferred_ts", []), ("deferred_ts", 1.5), ("deferred_ts", 10**20)]
+    + [("headers", v) for v in ("X: y", [], {"": "v"}, {"X Y": "v"}, {"X:Y": "v"}, {"Ü": "v"}, {"X\r\nEvil": "v"},
+                                {"X-A": "a\r\nEvil: 1"}, {"X-A": "a\nb"}, {"X-A": "a\x00b"}, {"X-A": ["a"]}, {"X-A": {}},
+                                {"Bcc": "a@b.test"}, {"bcc": "a@b.test"}, {"Return-Path": "x"}, {"Content-Type": "x"},
+                                {"content-transfer-encoding": "x"}, {"MIME-Version": "2.0"}, {"X" * 1000: "v"})]
+    + [("attachments", v) for v in (
+        "file", {}, ["file"], [5], [{}], [{"filename": "a.txt"}], [{"filename": 5, "content": "YQ=="}],
+        [{"filename": "a\r\nb.txt", "content": "YQ=="}], [{"filename": "a\x00b", "content": "YQ=="}],
+        [{"filename": "a.txt", "content": 5}], [{"filename": "a.txt", "content": "no base64 !"}],
+        [{"filename": "a.txt", "storage_path": 5}], [{"filename": "a.txt", "storage_path": ""}],
+        [{"filename": "a.txt", "storage_path": "p", "fetch_mode": "carrier-pigeon"}],
+        [{"filename": "a.txt", "storage_path": "p", "content_md5": "xyz"}],
+        [{"filename": "a.txt", "url": "ftp://host/file"}], [{"filename": "a.txt", "s3": "bucket"}],
+        [{"filename": "a.txt", "s3": {"bucket": "b"}}], [{"filename": "a.txt", "storage_path": "p", "auth": "basic"}],
+        [{"filename": "a.txt", "content": "YQ==", "mime_type": "text/plain\r\nX: y"}])]
+)
+
+
+@pytest.mark.parametrize("field, value", INVALID, ids=[f"{f}-{i}" for i, (f, _) in enumerate(INVALID)])
+def test_a_malformed_field_rejects_that_message_alone(served, acme, field, value):
+    bad = {**message("bad"), field: value}
+    reason = rejection(acme, bad)
+    allowed = [f"invalid {field}: "]
+    if field in ("account_id", "tenant_id"):
+        allowed += ["account not found for tenant", "tenant mismatch"]
+    assert any(reason.startswith(a) for a in allowed), reason
+    assert "\n" not in reason and "\r" not in reason
+    assert served.value("SELECT count(*) FROM mailproxy.message WHERE message_id LIKE 'bad%%'") == 0
+
+
+@pytest.mark.parametrize("raw", [
+    b'{"messages":[%s,{"id":"bad","account_id":"main","from":"a@b.test","to":"c@d.test","subject":"\xff\xfe"}]}',
+    b'{"messages":[%s,{"id":"bad","account_id":"main","from":"a@b.test","to":"c@d.test","subject":"\\ud800"}]}',
+    b'{"messages":[%s,{"id":"bad","account_id":"main","from":"a@b.test","to":"c@d.test","subject":"s","body":"\\u0000"}]}',
+    b'{"messages":[%s,{"id":"bad","account_id":"main","from":"a@b.test","to":"c\xff@d.test","subject":"s"}]}',
+    b'{"messages":[%s,5]}', b'{"messages":[%s,null]}', b'{"messages":[%s,[]]}', b'{"messages":[%s,"m"]}',
+])
+def test_what_json_can_hide_rejects_that_message_alone(acme, raw):
+    import json
+
+    answer = acme.request("POST", "/commands/add-messages", raw=raw % json.dumps(message("good")).encode())
+    assert answer.status == 200, answer
+    assert answer.json["queued"] == 1
+    assert len(answer.json["rejected"]) == 1
+
+
+def test_a_message_over_the_size_limit_is_rejected_alone(new_system):
+    system = new_system(workers=0, GMP_MAX_MESSAGE_BYTES=100000, GMP_MAX_ATTACHMENT_BYTES=50000)
+    api = system.add_tenant()
+    api.post("/account", {"id": "main", "host": "127.0.0.1", "port": 9})
+    big = base64.b64encode(b"x" * 60000).decode()
+    answer = api.add(message("good"), message("long", body="x" * 100001),
+                     message("fat", attachments=[{"filename": "a.bin", "content": big}]))
+    assert answer.json["queued"] == 1
+    reasons = {r["id"]: r["reason"] for r in answer.json["rejected"]}
+    assert reasons["fat"].startswith("invalid attachments: ")
+    assert "100000" in reasons["long"]
+
+
+# What is accepted.
+
+ACCEPTED = [
+    {"from": "Ann <ann@example.com>"}, {"from": "Jürgen Müller <j@example.com>"}, {"from": "jürgen@bücher.example"},
+    {"to": "a@b.test, c@d.test"}, {"to": ["Ann the first <a@b.test>", "", "c@d.test"]},
+    {"to": ["\"Doe, John\" <j@b.test>"]}, {"to": ["\"quoted part\"@b.test"]}, {"to": ["a@[192.0.2.1]"]},
+    {"to": ["用户@例子.test"]}, {"cc": None, "bcc": None, "reply_to": None, "return_path": None, "headers": None,
+                                 "attachments": None, "batch_code": None, "deferred_ts": None, "priority": None,
+                                 "message_id": None, "content_type": None, "body": None},
+    {"reply_to": "a@b.test, c@d.test"}, {"return_path": "<>"}, {"return_path": ""}, {"message_id": "GNR_12345"},
+    {"headers": {"X-Number": 5, "X-Null": None, "X-True": True, "List-Unsubscribe": "<https://x.test>"}},
+    {"content_type": "anything"}, {"body": ""}, {"unknown": {"deep": [1, 2, 3]}}, {"deferred_ts": 1}, {"deferred_ts": "1"},
+    {"batch_code": "x" * 64}, {"subject": "ä" * 2000},
+    {"attachments": []}, {"attachments": [{"filename": "a.txt", "content": "YQ=="}]},
+    {"attachments": [{"content": "YQ"}]}, {"attachments": [{"filename": "a", "storage_path": "base64:YQ==", "colour": 1}]},
+    {"attachments": [{"url": "https://example.com/dir/file.pdf?x=1"}]},
+    {"attachments": [{"s3": {"bucket": "b", "key": "k/name.pdf"}}]},
+    {"attachments": [{"filename": "f.pdf", "storage_path": "home:f.pdf", "fetch_mode": "endpoint",
+                      "content_md5": "d41d8cd98f00b204e9800998ecf8427e", "mime_type": None}]},
+]
+
+
+@pytest.mark.parametrize("fields", ACCEPTED, ids=[f"{'-'.join(f)[:30]}-{i}" for i, f in enumerate(ACCEPTED)])
+def test_a_good_message_is_queued(acme, fields):
+    acme.enqueue({**message("fine"), **fields})
+
+
+@pytest.mark.parametrize("name", ["from_addr", "from_"])
+def test_other_names_for_from(acme, name):
+    other = without("from")
+    other[name] = "ann@example.com"
+    other["id"] = f"by-{name}"
+    acme.enqueue(other)
+
+
+@pytest.mark.parametrize("given, stored", [
+    (0, 0), (3, 3), (9, 3), (-1, 0), ("2", 2), ("immediate", 0), ("HIGH", 1), ("Medium", 2), ("low", 3), (None, 2),
+    ("whatever", 2), ([], 2),
+])
+def test_priority(acme, given, stored):
+    acme.enqueue(message("prio", priority=given))
+    shown = acme.message("prio")
+    assert (shown["priority"], shown["message"]["priority"]) == (stored, stored)
+
+
+def test_default_priority_is_for_messages_without_one(acme):
+    for default, stored in ((0, 0), ("low", 3), (None, 2), ("nonsense", 2)):
+        answer = acme.post("/commands/add-messages", {"messages": [message("d1"), message("d2", priority=1)],
+                                                      "default_priority": default})
+        assert answer.json["queued"] == 2
+        assert (acme.message("d1")["priority"], acme.message("d2")["priority"]) == (stored, 1)
+
+
+def test_deferred_until_its_time(acme):
+    later = epoch() + 3600
+    acme.enqueue(message("later", deferred_ts=later), message("past", deferred_ts=epoch() - 3600))
+    assert acme.message("later")["status"] == "deferred"
+    assert acme.message("later")["deferred_ts"] == later
+    assert acme.message("past")["status"] == "pending"
+    assert "deferred_ts" not in acme.message("past")
+
+
+# The request as a whole.
+
+def test_the_body_must_be_an_object_with_an_array(acme):
+    for raw, loc in ((b"{}", ["body", "messages"]), (b'{"messages":null}', ["body", "messages"]),
+                     (b'{"messages":{}}', ["body", "messages"]), (b"[]", ["body"])):
+        answer = acme.request("POST", "/commands/add-messages", raw=raw)
+        assert answer.status == 422, raw
+        assert answer.json["detail"][0]["loc"] == loc
+
+
+def test_an_empty_array_is_fine(acme):
+    answer = acme.add()
+    assert (answer.status, answer.json) == (200, {"ok": True, "queued": 0, "rejected": []})
+
+
+def test_more_than_ten_thousand_messages_are_refused(served, acme):
+    answer = acme.add(*[{"id": str(i)} for i in range(10001)])
+    assert (answer.status, answer.json) == (400, {"detail": {
+        "error": "Cannot enqueue more than 10000 messages at once", "rejected": None}})
+
+
+def test_all_rejected_is_400_with_the_list_at_the_top_too(acme):
+    answer = acme.add(without("from"), tenant_id="acme")
+    rejected = [{"id": "bad", "reason": "missing from"}]
+    assert (answer.status, answer.json) == (400, {
+        "detail": {"error": "all messages rejected", "rejected": rejected}, "ok": False, "queued": 0, "rejected": rejected})
+
+
+def test_all_rejected_is_200_for_a_client_that_names_no_tenant(acme):
+    answer = acme.add(without("from"))
+    assert (answer.status, answer.json) == (200, {
+        "ok": True, "queued": 0, "rejected": [{"id": "bad", "reason": "missing from"}]})
+
+
+def test_ten_bad_ones_among_a_thousand(served, acme):
+    batch = [message(f"k{i}") for i in range(1000)]
+    bad = {f"k{i}": reason for i, reason in zip(range(50, 1000, 95), range(10))}
+    for i in range(50, 1000, 95):
+        batch[i]["to"] = ["no address"]
+    assert len(bad) == 10
+    answer = acme.add(*batch)
+    assert answer.status == 200
+    assert answer.json["queued"] == 990
+    assert {r["id"] for r in answer.json["rejected"]} == set(bad)
+    assert all(r["reason"].startswith("invalid to: ") for r in answer.json["rejected"])
+    assert served.value("SELECT count(*) FROM mailproxy.message WHERE message_id ~ '^k[0-9]+$'") == 990
+    served.assert_accounted_for()
+
+
+def test_the_same_id_twice_in_one_batch_the_last_wins_and_counts_once(acme):
+    answer = acme.add(message("twice", subject="first"), message("twice", subject="second"))
+    assert (answer.status, answer.json) == (200, {"ok": True, "queued": 1, "rejected": []})
+    assert acme.message("twice")["message"]["subject"] == "second"
+
+
+def test_the_same_id_again_replaces_and_starts_afresh(served, acme):
+    acme.enqueue(message("again", subject="first", priority=3, batch_code="b1", deferred_ts=epoch() + 999))
+    acme.enqueue(message("again", subject="second"))
+    shown = acme.message("again")
+    assert shown["message"]["subject"] == "second"
+    assert (shown["priority"], shown["status"]) == (2, "pending")
+    assert "batch_code" not in shown and "deferred_ts" not in shown
+    assert served.value("SELECT count(*) FROM mailproxy.message WHERE message_id = 'again'") == 1
+    served.assert_accounted_for()
+
+
+def test_a_rejected_message_is_not_stored(served, acme):
+    rejection(acme, message("never", to=["x"]))
+    assert served.value("SELECT count(*) FROM mailproxy.message WHERE message_id = 'never'") == 0
+
+
+def test_nothing_is_stored_when_the_database_goes_in_the_middle(new_system):
+    """A batch is stored whole or not at all; the client is told which."""
+    system = new_system(workers=0, GMP_DB_POOL_WAIT_MS=1000)
+    api = system.add_tenant()
+    api.post("/account", {"id": "main", "host": "127.0.0.1", "port": 9})
+    system.rows("CREATE FUNCTION public.cut() RETURNS trigger LANGUAGE plpgsql AS"
+                " $$ BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END $$")
+    system.rows("CREATE TRIGGER cut AFTER INSERT ON mailproxy.queue EXECUTE FUNCTION public.cut()")
+    answer = api.add(*[message(f"m{i}") for i in range(100)])
+    assert answer.status == 503, answer
+    system.rows("DROP TRIGGER cut ON mailproxy.queue")
+    assert api.messages() == []
+    api.enqueue(*[message(f"m{i}") for i in range(100)])
+    assert len(api.messages()) == 100

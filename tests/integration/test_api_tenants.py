@@ -1,0 +1,88 @@
+"""POST /tenant: registration and its key."""
+
+import pytest
+
+
+def register(served, **fields):
+    return served.api.post("/tenant", {"id": "acme", **fields})
+
+
+def test_a_new_tenant_gets_a_key_once(served):
+    answer = register(served, id="fresh")
+    assert answer.status == 200
+    assert answer.json["ok"] is True
+    key = answer.json["api_key"]
+    assert len(key) == 43
+    assert served.api.with_token(key).get("/accounts", tenant_id="fresh").status == 200
+    stored = served.rows("SELECT * FROM mailproxy.tenant WHERE tenant_id = 'fresh'")[0]
+    assert key not in repr(stored)
+    assert len(stored["api_key_hash"]) == 32
+
+
+def test_registering_again_with_client_auth_makes_a_new_key_and_ends_the_old(served):
+    auth = {"method": "basic", "user": "mailproxy", "password": "pw1"}
+    first = register(served, client_auth=auth).json["api_key"]
+    second = register(served, client_auth=auth).json["api_key"]
+    assert first != second
+    assert served.api.with_token(first).get("/accounts").status == 401
+    assert served.api.with_token(second).get("/accounts").status == 200
+
+
+def test_registering_again_without_client_auth_keeps_the_key(served):
+    key = register(served, id="keeper", client_auth={"method": "none"}).json["api_key"]
+    answer = register(served, id="keeper", name="Kept")
+    assert (answer.status, answer.json) == (200, {"ok": True})
+    assert served.api.with_token(key).get("/accounts").status == 200
+
+
+def test_the_credentials_are_sealed(served):
+    register(served, id="sealed", client_auth={"method": "basic", "user": "u", "password": "very-secret-word"})
+    row = served.rows("SELECT client_auth_sealed, client_auth_key_id FROM mailproxy.tenant WHERE tenant_id = 'sealed'")[0]
+    assert b"very-secret-word" not in bytes(row["client_auth_sealed"])
+    assert len(row["client_auth_key_id"]) == 8
+
+
+@pytest.mark.parametrize("body, loc", [
+    ({}, ["body", "id"]),
+    ({"id": None}, ["body", "id"]),
+    ({"id": 7}, ["body", "id"]),
+    ({"id": ""}, ["body", "id"]),
+    ({"id": "x" * 256}, ["body", "id"]),
+    ({"id": "a\x00b"}, ["body", "id"]),
+    ({"id": "x", "name": 5}, ["body", "name"]),
+    ({"id": "x", "name": "a\x00b"}, ["body", "name"]),
+    ({"id": "x", "client_base_url": ["u"]}, ["body", "client_base_url"]),
+    ({"id": "x", "client_sync_path": {}}, ["body", "client_sync_path"]),
+    ({"id": "x", "client_attachment_path": 1}, ["body", "client_attachment_path"]),
+    ({"id": "x", "client_auth": "basic"}, ["body", "client_auth"]),
+    ({"id": "x", "active": "perhaps"}, ["body", "active"]),
+    ({"id": "x", "rate_limits": []}, ["body", "rate_limits"]),
+    ({"id": "x", "report_format": "xml"}, ["body", "report_format"]),
+    ({"id": "x", "retry_delays": [60, -1]}, ["body", "retry_delays"]),
+    ({"id": "x", "retry_delays": "60"}, ["body", "retry_delays"]),
+])
+def test_a_bad_field_is_422_and_named(served, body, loc):
+    answer = served.api.post("/tenant", body)
+    assert answer.status == 422, answer
+    error = answer.json["detail"][0]
+    assert error["loc"][: len(loc)] == loc
+    assert {"type", "loc", "msg", "input"} <= set(error)
+    assert served.value("SELECT count(*) FROM mailproxy.tenant WHERE tenant_id = 'x'") == 0
+
+
+def test_unknown_fields_are_ignored(served):
+    assert register(served, id="lenient", colour="red", active="yes").status == 200
+
+
+def test_without_a_key_no_secret_is_stored(new_system):
+    system = new_system(workers=0, MAIL_PROXY_ENCRYPTION_KEY=None)
+    auth = {"method": "basic", "user": "u", "password": "p"}
+    answer = system.api.post("/tenant", {"id": "acme", "client_auth": auth})
+    assert answer.status == 400, answer
+    assert "MAIL_PROXY_ENCRYPTION_KEY" in answer.json["detail"]
+    assert system.value("SELECT count(*) FROM mailproxy.tenant WHERE tenant_id = 'acme'") == 0
+    answer = system.api.post("/account", {"id": "a", "host": "h", "port": 25, "user": "u", "password": "p"})
+    assert answer.status == 400
+    assert "openssl rand -base64 32" in answer.json["detail"]
+    # What holds no secret works.
+    assert system.api.post("/account", {"id": "a", "host": "h", "port": 25}).status == 200

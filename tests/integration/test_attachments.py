@@ -1,0 +1,180 @@
+"""Attachments that do not come with the message: from the tenant's endpoint, from a URL, from a folder."""
+
+import email
+import json
+import threading
+
+import pytest
+from support.programs import message
+from support.waiting import wait_for
+
+
+@pytest.fixture
+def start(new_system, relay, new_store):
+    def begin(**settings):
+        store = new_store(user="mailproxy", password="pw")
+        system = new_system(workers=1, **{"GMP_RETRY_DELAYS": "0,0", **settings})
+        api = system.add_tenant(store=store)
+        system.add_account(api, relay)
+        api.system, api.store = system, store
+        return api
+
+    return begin
+
+
+def attached(relay):
+    """name -> octets of the one mail that arrived."""
+    mail = email.message_from_bytes(relay.mails[0].octets)
+    return {p.get_filename(): p.get_payload(decode=True) for p in mail.walk() if p.get_filename()}
+
+
+def endpoint(path="home:emails/f.pdf", name="f.pdf", **more):
+    return {"filename": name, "storage_path": path, "fetch_mode": "endpoint", **more}
+
+
+def test_from_the_tenants_endpoint(start, relay):
+    api = start()
+    octets = bytes(range(256)) * 1000
+    api.store.files["home:emails/f.pdf"] = octets
+    api.enqueue(message("m1", attachments=[endpoint()]))
+    api.system.wait_state("sent", "m1")
+    assert attached(relay) == {"f.pdf": octets}
+    path, headers, body = api.store.fetches[0]
+    assert path == "/proxy_get_attachments"
+    assert json.loads(body) == {"storage_path": "home:emails/f.pdf"}
+    assert headers["Authorization"].startswith("Basic ")
+    assert headers["Content-Type"] == "application/json"
+
+
+def test_many_attachments_keep_their_order(start, relay):
+    api = start()
+    names = [f"file{i}.txt" for i in range(12)]
+    for name in names:
+        api.store.files["d:" + name] = name.encode() * 10
+    api.enqueue(message("m1", attachments=[endpoint("d:" + n, n) for n in names]))
+    api.system.wait_state("sent", "m1")
+    assert list(attached(relay)) == names
+
+
+def test_s3_is_fetched_through_the_endpoint(start, relay):
+    api = start()
+    api.store.files["s3://bucket/dir/report.pdf"] = b"%PDF"
+    api.enqueue(message("m1", attachments=[{"s3": {"bucket": "bucket", "key": "dir/report.pdf"}}]))
+    api.system.wait_state("sent", "m1")
+    assert attached(relay) == {"report.pdf": b"%PDF"}
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 410])
+def test_a_4xx_is_an_error_at_once(start, relay, status):
+    api = start()
+    api.store.files["home:emails/f.pdf"] = (status, b"no")
+    api.enqueue(message("m1", attachments=[endpoint()]), message("m2"))
+    api.system.wait_state("error", "m1")
+    api.system.wait_state("sent", "m2")
+    error = api.message("m1")["error"]
+    assert error.startswith("Attachment fetch failed for f.pdf: ")
+    assert str(status) in error
+    assert len(api.store.fetches) == 1
+    entry = wait_for(lambda: api.store.entries("m1"), "the report")[-1]
+    assert entry["error"] == error
+
+
+@pytest.mark.parametrize("status", [500, 502, 503])
+def test_a_5xx_is_tried_again(start, relay, status):
+    api = start()
+    answers = [(status, b"busy"), (200, b"octets")]
+    api.store.files["home:emails/f.pdf"] = lambda: answers.pop(0)
+    api.enqueue(message("m1", attachments=[endpoint()]))
+    api.system.wait_state("sent", "m1")
+    assert attached(relay) == {"f.pdf": b"octets"}
+
+
+def test_a_5xx_that_stays_is_an_error_with_the_same_beginning(start, relay):
+    api = start()
+    api.store.files["home:emails/f.pdf"] = (503, b"busy")
+    api.enqueue(message("m1", attachments=[endpoint()]))
+    api.system.wait_state("error", "m1")
+    assert api.message("m1")["error"].startswith("Attachment fetch failed for f.pdf: ")
+    assert len(api.store.fetches) == 3
+
+
+def test_a_slow_endpoint_times_out_and_holds_up_nobody(start, relay):
+    api = start(GMP_ATTACHMENT_TIMEOUT=1)
+    gate = threading.Event()
+    api.store.files["home:emails/f.pdf"] = lambda: (gate.wait(60), b"late")[1]
+    api.enqueue(message("m1", attachments=[endpoint()]))
+    wait_for(lambda: api.store.fetches, "the fetch")
+    api.enqueue(message("m2"))
+    api.system.wait_state("sent", "m2")
+    api.system.wait_state("error", "m1", timeout=30)
+    gate.set()
+    assert api.message("m1")["error"].startswith("Attachment fetch failed for f.pdf: ")
+
+
+def test_an_empty_file_or_one_that_is_too_large(start, relay):
+    api = start(GMP_MAX_ATTACHMENT_BYTES=10000)
+    api.store.files.update({"d:empty": b"", "d:big": b"x" * 10001})
+    api.enqueue(message("empty", attachments=[endpoint("d:empty", "empty.txt")]),
+                message("big", attachments=[endpoint("d:big", "big.bin")]))
+    api.system.wait_all_final()
+    for message_id, name in (("empty", "empty.txt"), ("big", "big.bin")):
+        shown = api.message(message_id)
+        assert shown["status"] == "error"
+        assert name in shown["error"]
+
+
+def test_http_urls_to_private_addresses_are_refused(start, relay):
+    api = start()
+    api.store.files["/secret.txt"] = b"secret"
+    for n, host in enumerate(("127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "2130706433", "0.0.0.0")):
+        api.enqueue(message(f"m{n}", attachments=[{"filename": "x.txt", "url": f"http://{host}:{api.store.port}/secret.txt"}]))
+    api.system.wait_all_final()
+    for shown in api.messages():
+        assert shown["status"] == "error"
+        assert shown["error"].startswith("Attachment fetch failed for x.txt: ")
+    assert api.store.fetches == []
+
+
+def test_http_urls_get_the_clients_credentials_on_its_own_origin_only(start, relay, new_store):
+    api = start(GMP_ALLOW_PRIVATE_HOSTS="127.0.0.0/8")
+    foreign = new_store()
+    api.store.files["/own.txt"], foreign.files["/foreign.txt"] = b"own", b"foreign"
+    api.enqueue(message("m1", attachments=[
+        {"url": f"{api.store.url}/own.txt"}, {"url": f"{foreign.url}/foreign.txt"},
+        {"filename": "auth.txt", "storage_path": f"{foreign.url}/foreign.txt", "auth": {"method": "bearer", "token": "t"}}]))
+    api.system.wait_state("sent", "m1")
+    assert attached(relay) == {"own.txt": b"own", "foreign.txt": b"foreign", "auth.txt": b"foreign"}
+    assert api.store.fetches[0][1].get("Authorization", "").startswith("Basic ")
+    assert sorted(h.get("Authorization", "") for _, h, _ in foreign.fetches) == ["", "Bearer t"]
+
+
+def test_files_only_below_the_folder_that_is_set(start, relay, tmp_path):
+    base = tmp_path / "base"
+    (base / "sub").mkdir(parents=True)
+    (base / "sub" / "ok.txt").write_bytes(b"fine")
+    (tmp_path / "secret.txt").write_bytes(b"secret")
+    (base / "link.txt").symlink_to(tmp_path / "secret.txt")
+    api = start(GMP_ATTACHMENT_BASE_DIR=base)
+
+    def file(path):
+        return [{"filename": "x.txt", "storage_path": str(path), "fetch_mode": "filesystem"}]
+
+    api.enqueue(message("ok", attachments=file(base / "sub" / "ok.txt")),
+                message("up", attachments=file(f"{base}/sub/../../secret.txt")),
+                message("out", attachments=file(tmp_path / "secret.txt")),
+                message("link", attachments=file(base / "link.txt")),
+                message("dir", attachments=file(base / "sub")),
+                message("none", attachments=file(base / "none.txt")))
+    api.system.wait_all_final()
+    assert {m["id"]: m["status"] for m in api.messages()} == {
+        "ok": "sent", "up": "error", "out": "error", "link": "error", "dir": "error", "none": "error"}
+    assert attached(relay) == {"x.txt": b"fine"}
+
+
+def test_files_are_refused_when_no_folder_is_set(start, relay):
+    api = start()
+    answer = api.add(message("m1", attachments=[{"filename": "x", "storage_path": "/etc/hostname", "fetch_mode": "filesystem"}]))
+    if answer.json["queued"]:
+        api.system.wait_state("error", "m1")
+        assert api.message("m1")["error"].startswith("Attachment fetch failed for x: ")
+    assert relay.mails == []

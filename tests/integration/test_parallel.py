@@ -1,0 +1,111 @@
+"""Nobody waits for anybody: slow relays, many connections, many messages."""
+
+import threading
+
+from support.programs import message
+from support.waiting import wait_for
+
+
+def test_the_reply_to_the_dot_blocks_no_other_session(new_system, relay):
+    """A relay that answers no dot before it has fifty of them in its hands: fifty sessions side by side, or none ends."""
+    all_out = threading.Event()
+
+    def hold(_session, _mail):
+        if relay.count("dot") == 50:
+            all_out.set()
+        return None if all_out.wait(60) else "451 4.3.0 not all fifty came"
+
+    relay.on("dot", hold)
+    system = new_system(workers=1)
+    api = system.add_tenant()
+    system.add_account(api, relay, max_connections=50)
+    api.enqueue(*[message(f"m{i}") for i in range(50)])
+    system.wait_state("sent", *[f"m{i}" for i in range(50)], timeout=60)
+    events = [what for what, _ in relay.events if what in ("dot", "dot-reply")]
+    assert events == ["dot"] * 50 + ["dot-reply"] * 50
+    assert len({session for what, session in relay.events if what == "dot"}) == 50
+    assert sorted(relay.ids()) == sorted(f"m{i}" for i in range(50))
+
+
+def test_a_slow_relay_holds_up_no_other_account(new_system, new_relay):
+    slow, quick = new_relay(), new_relay()
+    gate = threading.Event()
+    slow.on("dot", lambda *_: gate.wait(60) and None)
+    system = new_system(workers=1)
+    api = system.add_tenant()
+    system.add_account(api, slow, "slow")
+    system.add_account(api, quick, "quick")
+    api.enqueue(*[message(f"s{i}", account="slow") for i in range(100)])
+    wait_for(lambda: slow.count("dot") > 0, "the slow relay to be busy")
+    api.enqueue(*[message(f"q{i}", account="quick") for i in range(100)])
+    system.wait_state("sent", *[f"q{i}" for i in range(100)])
+    assert slow.mails == []
+    gate.set()
+    system.wait_state("sent", *[f"s{i}" for i in range(100)])
+
+
+def test_connections_of_an_account_stay_within_its_limit(new_system, relay):
+    most, lock, open_now = [0], threading.Lock(), set()
+
+    def enter(session, _argument):
+        with lock:
+            open_now.add(session)
+            open_now.difference_update({s for s in open_now if s.ended.is_set()})
+            most[0] = max(most[0], len(open_now))
+
+    relay.on("greeting", enter)
+    system = new_system(workers=1)
+    api = system.add_tenant()
+    system.add_account(api, relay, max_connections=3)
+    api.enqueue(*[message(f"m{i}") for i in range(150)])
+    system.wait_all_final()
+    assert len(relay.mails) == 150
+    assert most[0] == 3
+
+
+def test_a_thousand_messages_with_ten_bad_ones_the_rest_is_sent(new_system, smtp_sink, store):
+    system = new_system(workers=1)
+    api = system.add_tenant(store=store)
+    system.add_account(api, smtp_sink)
+    batch = [message(f"k{i}", to=["a\r\nb@x.test"] if i % 100 == 7 else ["ok@x.test"]) for i in range(1000)]
+    answer = api.add(*batch)
+    assert answer.json["queued"] == 990
+    system.wait_all_final()
+    good = {f"k{i}" for i in range(1000) if i % 100 != 7}
+    assert set(smtp_sink.ids()) == good
+    assert len(smtp_sink.ids()) == 990
+    wait_for(lambda: store.reported_ids() == good, "all to be reported, and no rejected one")
+
+
+def test_priorities_go_first(new_system, relay):
+    system = new_system(workers=0)
+    api = system.add_tenant()
+    system.add_account(api, relay, max_connections=1, batch_size=1)
+    api.enqueue(*[message(f"p{p}-{i}", priority=p) for p in (3, 2, 1, 0) for i in range(5)])
+    system.start_worker()
+    system.wait_all_final()
+    assert relay.ids() == [f"p{p}-{i}" for p in range(4) for i in range(5)]
+
+
+def test_a_message_waits_for_its_time(new_system, relay):
+    from support.programs import epoch
+
+    system = new_system()
+    api = system.add_tenant()
+    system.add_account(api, relay)
+    due = epoch() + 3
+    api.enqueue(message("later", deferred_ts=due), message("now"))
+    system.wait_state("sent", "later")
+    assert relay.ids() == ["now", "later"]
+    assert api.message("later")["sent_ts"] >= due
+
+
+def test_an_idle_worker_learns_of_a_message_at_once(new_system, relay):
+    """By NOTIFY: the poll is there for when a notification is lost. Shown by order: no poll falls between."""
+    system = new_system()
+    api = system.add_tenant()
+    system.add_account(api, relay)
+    for i in range(20):
+        api.enqueue(message(f"m{i}"))
+        system.wait_state("sent", f"m{i}")
+    assert relay.ids() == [f"m{i}" for i in range(20)]

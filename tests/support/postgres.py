@@ -1,0 +1,99 @@
+"""A private PostgreSQL: initdb in a temporary directory, one Unix socket, no TCP."""
+
+import glob
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+
+import psycopg
+
+from .waiting import wait_for
+
+
+def _bin(name):
+    found = sorted(glob.glob(f"/usr/lib/postgresql/*/bin/{name}"), key=lambda p: int(p.split("/")[4]))
+    if not found:
+        raise RuntimeError(f"PostgreSQL's {name} is missing: run ./dev build once, it installs what is needed")
+    return found[-1]
+
+
+class Cluster:
+    """initdb and postgres refuse to run as root, so root runs them as the user postgres."""
+
+    USER = "mailproxy"
+
+    def __init__(self, **settings):
+        self.settings = {
+            "listen_addresses": "",
+            "fsync": "off",  # a test's data need not outlive the machine
+            "synchronous_commit": "on",
+            "full_page_writes": "off",
+            "max_connections": "200",
+            "shared_buffers": "64MB",
+            "log_min_messages": "warning",
+            **settings,
+        }
+        self.directory = tempfile.mkdtemp(prefix="mptest-pg-", dir="/tmp")
+        self.data = os.path.join(self.directory, "data")
+        self.log_path = os.path.join(self.directory, "log")
+        self.process = None
+        if os.geteuid() == 0:
+            user = pwd.getpwnam("postgres")
+            os.chown(self.directory, user.pw_uid, user.pw_gid)
+            self.as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", "--"]
+        else:
+            self.as_user = []
+        subprocess.run(
+            [*self.as_user, _bin("initdb"), "-D", self.data, "-U", self.USER, "--auth=trust", "--no-sync",
+             "--encoding=UTF8", "--locale=C.UTF-8"],
+            check=True, cwd="/", stdout=subprocess.DEVNULL,
+        )
+        self.start()
+
+    def conninfo(self, database):
+        return f"postgresql:///{database}?host={self.directory}&user={self.USER}"
+
+    def connect(self, database="postgres"):
+        return psycopg.connect(self.conninfo(database), autocommit=True)
+
+    def start(self):
+        options = [f"-c{name}={value}" for name, value in self.settings.items()]
+        with open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen(
+                [*self.as_user, _bin("postgres"), "-D", self.data, "-k", self.directory, *options],
+                cwd="/", stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+            )
+        wait_for(self._answers, "PostgreSQL to answer", timeout=30)
+
+    def _answers(self):
+        if self.process.poll() is not None:
+            with open(self.log_path, encoding="utf-8", errors="replace") as log:
+                raise RuntimeError("PostgreSQL did not start:\n" + log.read()[-2000:])
+        try:
+            self.connect().close()
+            return True
+        except psycopg.OperationalError:
+            return False
+
+    def stop(self, how=signal.SIGINT):
+        """SIGINT: fast shutdown; SIGQUIT: immediate, as after a crash."""
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(how)
+            self.process.wait(timeout=60)
+        self.process = None
+
+    def create_database(self, name, template="template0"):
+        with self.connect() as conn:
+            conn.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        return self.conninfo(name)
+
+    def drop_database(self, name):
+        with self.connect() as conn:
+            conn.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+    def close(self):
+        self.stop(signal.SIGQUIT)
+        shutil.rmtree(self.directory, ignore_errors=True)

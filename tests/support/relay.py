@@ -1,0 +1,255 @@
+"""An SMTP relay whose dialogue is in the test: every reply can be set, delayed, withheld or replaced by a cut.
+
+    relay = Relay()
+    relay.on("rcpt", lambda session, arg: "550 5.1.1 no such user" if "bad" in arg else None)   # None: the usual
+    relay.on("dot", ["451 4.3.0 later"])                                  # the first time; afterwards the usual
+
+Steps: greeting ehlo helo mail rcpt data dot rset noop quit. A reply may also be CUT (close without a word), or
+RESET (close so that the peer sees a TCP reset). A callable may block; each connection has its own thread.
+"""
+
+import select
+import socket
+import struct
+import threading
+import time
+
+CUT = object()
+RESET = object()
+
+USUAL = {
+    "greeting": "220 relay.test ESMTP",
+    "helo": "250 relay.test",
+    "mail": "250 2.1.0 sender ok",
+    "rcpt": "250 2.1.5 recipient ok",
+    "data": "354 end with <CRLF>.<CRLF>",
+    "dot": "250 2.0.0 taken",
+    "rset": "250 2.0.0 reset",
+    "noop": "250 2.0.0 ok",
+    "quit": "221 2.0.0 bye",
+}
+NOBODY = {"data": "503 5.5.1 need RCPT first", "dot": "554 5.5.1 no valid recipients"}  # when every RCPT was refused
+EXTENSIONS = ("PIPELINING", "SIZE 20971520", "ENHANCEDSTATUSCODES")
+
+
+class Mail:
+    """A message the relay took: its envelope, and its octets as they were on the wire, dots stuffed, final dot off."""
+
+    def __init__(self, session, sender, recipients, wire):
+        self.session = session
+        self.sender = sender
+        self.recipients = recipients
+        self.wire = wire
+
+    @property
+    def octets(self):
+        """The RFC 5322 message: dot-stuffing undone."""
+        return b"".join(line[1:] if line.startswith(b".") else line for line in self.wire.splitlines(keepends=True))
+
+    def header(self, name):
+        """The raw value of a header field, unfolded; None when absent."""
+        head = self.octets.split(b"\r\n\r\n", 1)[0].replace(b"\r\n ", b" ").replace(b"\r\n\t", b" ")
+        for line in head.split(b"\r\n"):
+            key, _, value = line.partition(b":")
+            if key.lower() == name.lower().encode():
+                return value.strip().decode()
+        return None
+
+    @property
+    def id(self):
+        return self.header("X-Genro-Mail-ID")
+
+
+class Session:
+    """One connection."""
+
+    def __init__(self, number, conn):
+        self.number = number
+        self.conn = conn
+        self.pending = bytearray()  # arrived, not read as a line yet
+        self.received = bytearray()  # every octet that was read
+        self.commands = []  # its command lines, without CRLF
+        self.sender = None
+        self.recipients = []
+        self.ended = threading.Event()
+
+    def read_line(self):
+        """The next line with its end; empty when the client has gone."""
+        while b"\n" not in self.pending:
+            octets = self.conn.recv(65536)
+            if not octets:
+                return b""
+            self.pending += octets
+        end = self.pending.index(b"\n") + 1
+        line = bytes(self.pending[:end])
+        del self.pending[:end]
+        self.received += line
+        return line
+
+    def has_more(self, timeout=20):
+        """Has the client sent more, without waiting for a reply?"""
+        return bool(self.pending) or bool(select.select([self.conn], [], [], timeout)[0])
+
+
+class Relay:
+    def __init__(self, extensions=EXTENSIONS, address="127.0.0.1", port=0):
+        self.extensions = extensions
+        self.steps = {}
+        self.sessions = []
+        self.mails = []
+        self.events = []  # (what, session number) in the order they happened
+        self.lock = threading.Lock()
+        self.closing = False
+        self.content_limit = None  # cut the connection once, after so many lines of content
+        self.listener = socket.create_server((address, port), backlog=512)
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def on(self, step, reply):
+        """A reply for that step: text, CUT, RESET, a callable(session, argument) or a list, used up in turn."""
+        assert step in USUAL or step == "ehlo", step
+        self.steps[step] = reply
+
+    def note(self, what, session):
+        with self.lock:
+            self.events.append((what, session.number))
+
+    def count(self, what):
+        with self.lock:
+            return sum(1 for event, _ in self.events if event == what)
+
+    def ids(self):
+        """The client ids of the mails taken, in order."""
+        with self.lock:
+            return [mail.id for mail in self.mails]
+
+    def close(self):
+        self.closing = True
+        try:
+            self.listener.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+        self.listener.close()
+
+    # One thread accepts, one serves each connection.
+
+    def _accept(self):
+        while not self.closing:
+            try:
+                conn, _ = self.listener.accept()
+            except OSError:
+                return
+            with self.lock:
+                session = Session(len(self.sessions), conn)
+                self.sessions.append(session)
+            threading.Thread(target=self._serve, args=(session,), daemon=True).start()
+
+    def _serve(self, session):
+        try:
+            self._converse(session)
+        except OSError:
+            self.note("lost", session)
+        finally:
+            session.conn.close()
+            session.ended.set()
+            self.note("end", session)
+
+    def _reply_for(self, step, session, argument):
+        reply = self.steps.get(step)
+        if isinstance(reply, list):
+            with self.lock:
+                reply = reply.pop(0) if reply else None
+        if callable(reply):
+            reply = reply(session, argument)
+        if reply is None:
+            if step == "ehlo":
+                lines = ["relay.test", *self.extensions]
+                return "\r\n".join(f"250{'-' if i + 1 < len(lines) else ' '}{t}" for i, t in enumerate(lines))
+            nobody = step in ("data", "dot") and not session.recipients
+            return NOBODY[step] if nobody else USUAL[step]
+        return reply
+
+    def _answer(self, step, session, argument=""):
+        """Send the reply; False when the connection is to end. Returns the reply's first digit otherwise."""
+        reply = self._reply_for(step, session, argument)
+        if reply is RESET:
+            session.conn.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        if reply is CUT or reply is RESET:
+            self.note("cut", session)
+            return False
+        self.note(f"{step}-reply", session)
+        session.conn.sendall(reply.encode() + b"\r\n")
+        return reply[0]
+
+    def _converse(self, session):
+        if not self._answer("greeting", session):
+            return
+        while line := session.read_line():
+            command = line.rstrip(b"\r\n").decode("utf-8", "surrogateescape")
+            session.commands.append(command)
+            step = command.split(" ", 1)[0].split(":", 1)[0].lower()
+            self.note(step, session)
+            if step not in ("ehlo", *USUAL) or step in ("greeting", "dot"):
+                session.conn.sendall(b"500 5.5.1 unknown command\r\n")
+                continue
+            first = self._answer(step, session, command)
+            if not first:
+                return
+            if step == "quit":
+                return
+            if step in ("ehlo", "helo", "rset"):
+                session.sender, session.recipients = None, []
+            elif step == "mail" and first == "2":
+                session.sender, session.recipients = path_of(command), []
+            elif step == "rcpt" and first == "2":
+                session.recipients.append(path_of(command))
+            elif step == "data" and first == "3":
+                if not self._take_content(session):
+                    return
+
+    def _take_content(self, session):
+        lines = []
+        while (line := session.read_line()) != b".\r\n":
+            if not line:
+                self.note("cut-content", session)
+                return False
+            if self.content_limit is not None and len(lines) >= self.content_limit:
+                self.content_limit = None
+                self.note("cut-content", session)
+                return False
+            lines.append(line)
+        self.note("dot", session)
+        mail = Mail(session, session.sender, list(session.recipients), b"".join(lines))
+        first = self._answer("dot", session, mail)
+        if first == "2":
+            with self.lock:
+                self.mails.append(mail)
+        session.sender, session.recipients = None, []
+        return bool(first)
+
+
+class DeadPort:
+    """A port of this machine that nobody listens on: bound, so that nobody else takes it."""
+
+    def __init__(self):
+        self.socket = socket.socket()
+        self.socket.bind(("127.0.0.1", 0))
+        self.port = self.socket.getsockname()[1]
+
+    def close(self):
+        self.socket.close()
+
+
+def path_of(command):
+    """What is between the angle brackets of MAIL or RCPT."""
+    return command[command.index("<") + 1 : command.index(">")]
+
+
+def after(seconds, reply=None):
+    """A reply that comes late."""
+
+    def late(_session, _argument):
+        time.sleep(seconds)
+        return reply
+
+    return late

@@ -1,0 +1,47 @@
+"""Postfix's smtp-sink: a fast relay that takes everything and keeps it in one file."""
+
+import os
+import re
+import shutil
+import subprocess
+
+from .programs import free_port
+from .waiting import wait_for
+
+SMTP_SINK = shutil.which("smtp-sink", path=os.environ.get("PATH", "") + ":/usr/sbin")
+SMTP_SOURCE = shutil.which("smtp-source", path=os.environ.get("PATH", "") + ":/usr/sbin")
+
+
+class SmtpSink:
+    def __init__(self, directory, *options):
+        self.port = free_port()
+        self.dump = os.path.join(str(directory), f"sink-{self.port}")
+        # As root smtp-sink wants a user to become; it creates the dump file afterwards, so the directory must let it.
+        user = ["-u", "root"] if os.geteuid() == 0 else []
+        self.process = subprocess.Popen(
+            [SMTP_SINK, *user, *options, "-D", self.dump, f"127.0.0.1:{self.port}", "1000"],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/")
+        wait_for(self._listens, "smtp-sink to listen")
+
+    def _listens(self):
+        import socket
+
+        try:
+            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+            return True
+        except OSError:
+            assert self.process.poll() is None, "smtp-sink ended"
+            return False
+
+    def ids(self):
+        """The client ids of everything it took, in the order of the file."""
+        if not os.path.exists(self.dump):
+            return []
+        with open(self.dump, "rb") as f:
+            return [m.decode() for m in re.findall(rb"^X-Genro-Mail-ID: (\S+)\r?$", f.read(), re.M)]
+
+    def close(self):
+        self.process.terminate()
+        self.process.wait(timeout=10)
+        if os.path.exists(self.dump):
+            os.remove(self.dump)

@@ -1,0 +1,90 @@
+# build.sh - compile, check and format the code.
+# shellcheck shell=bash
+
+JOBS=${JOBS:-$(nproc)}
+
+build_meson() { # directory, then options of meson setup
+    local dir=$1
+    shift
+    if [ ! -f "$dir/build.ninja" ]; then
+        meson setup "$dir" "$ROOT" "$@" >"$dir.setup.log" 2>&1 || {
+            cat "$dir.setup.log" >&2
+            die "meson setup failed"
+        }
+        rm -f "$dir.setup.log"
+    fi
+    ninja -C "$dir" -j "$JOBS" --quiet >&2 || die "the build in $dir failed"
+}
+
+build_plain() { build_meson "$ROOT/build" --buildtype=debugoptimized; }
+
+build_sanitized() {
+    build_meson "$ROOT/build-asan" --buildtype=debug -Doptimization=1 -Db_sanitize=address,undefined -Db_lundef=false
+}
+
+build_cmd_build() {
+    packages_ensure
+    case ${1:-} in
+    "") build_plain ;;
+    --sanitize) build_sanitized ;;
+    *) die "build: unknown argument $1" ;;
+    esac
+}
+
+build_c_files() { (cd "$ROOT" && find common server worker tests -name '*.[ch]' -not -path '*/build*' | sort); }
+
+build_cmd_fmt() {
+    packages_ensure
+    (cd "$ROOT" && build_c_files | xargs clang-format -i)
+}
+
+# Lint steps: name, command. Each counts as one test.
+LINT_STEPS=(format rooms shell python tidy)
+
+build_lint_format() { (cd "$ROOT" && build_c_files | xargs clang-format --dry-run -Werror); }
+build_lint_rooms() { /usr/bin/python3 "$ROOT/tests/lint_rooms.py" "$ROOT"; }
+build_lint_shell() { (cd "$ROOT" && shellcheck -x dev tools/*.sh .ci/run); }
+build_lint_python() { (cd "$ROOT" && find sql tests tools -name '*.py' -print0 | xargs -0 pyflakes3); }
+build_lint_tidy() {
+    build_plain
+    (cd "$ROOT" && find common server worker -name '*.c' | sort |
+        xargs -P "$JOBS" -n 4 clang-tidy --quiet -p build --warnings-as-errors='*') 2>&1 |
+        { grep -vE '^[0-9]+ warnings? (generated|treated)|^Suppressed |^Use -header-filter' || true; } |
+        { ! grep . ; }
+}
+
+build_cmd_lint() { # [step...]
+    local step failed=0
+    packages_ensure
+    [ $# -gt 0 ] || set -- "${LINT_STEPS[@]}"
+    for step in "$@"; do
+        declare -F "build_lint_$step" >/dev/null || die "lint: no step '$step', but: ${LINT_STEPS[*]}"
+        if "build_lint_$step"; then say "ok   lint $step"; else
+            say "FAIL lint $step"
+            failed=1
+        fi
+    done
+    return $failed
+}
+
+# Fuzz targets need clang; they are built beside the other builds. All run over their corpus, then onwards from it.
+build_cmd_fuzz() { # [target [seconds]]
+    local seconds=${2:-10} target name
+    packages_ensure
+    CC=clang build_meson "$ROOT/build-fuzz" --buildtype=debug -Doptimization=1 -Dfuzz=true -Db_lundef=false \
+        -Db_sanitize=address,undefined
+    for target in "$ROOT"/build-fuzz/tests/fuzz/fuzz_${1:-*}; do
+        if [ ! -f "$target" ] || [ ! -x "$target" ]; then continue; fi
+        name=${target##*/fuzz_}
+        mkdir -p "$ROOT/build-fuzz/found/$name"
+        say "fuzz $name: $seconds s"
+        (cd "$ROOT/build-fuzz" && "$target" -max_total_time="$seconds" -timeout=10 -print_final_stats=0 -verbosity=0 \
+            -artifact_prefix="found/$name-" "found/$name" "$ROOT/tests/fuzz/corpus/$name") || return 1
+    done
+}
+
+build_cmd_schema() {
+    packages_ensure
+    build_plain
+    (cd "$ROOT" && PYTHONPATH=tests /usr/bin/python3 tests/support/schema.py sql/schema.sql)
+}

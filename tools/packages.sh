@@ -1,0 +1,45 @@
+# packages.sh - the Debian packages this repository needs; apt-get runs only when one is missing.
+# shellcheck shell=bash
+
+PACKAGES=(
+    # build
+    gcc libc6-dev meson ninja-build pkg-config python3
+    libpq-dev libcurl4-openssl-dev libcivetweb-dev libcjson-dev libgmime-3.0-dev libssl-dev libidn2-dev zlib1g-dev
+    # run: a private PostgreSQL, and what the scripts call
+    postgresql-15 postgresql-client-15 openssl curl util-linux procps ca-certificates
+    # test: unit tests, scripted and real SMTP peers, sanitizers, fuzzing, lint
+    libcmocka-dev python3-pytest python3-psycopg python3-aiosmtpd postfix
+    clang clang-format clang-tidy llvm libclang-rt-14-dev shellcheck pyflakes3
+)
+
+packages_missing() {
+    local have name
+    # shellcheck disable=SC2016 # ${...} is dpkg-query's own syntax
+    have=$(dpkg-query -W -f '${db:Status-Abbrev}${Package}\n' "${PACKAGES[@]}" 2>/dev/null | sed -n 's/^ii *//p') || true
+    for name in "${PACKAGES[@]}"; do
+        grep -qxF -- "$name" <<<"$have" || printf '%s\n' "$name"
+    done
+}
+
+packages_ensure() {
+    local missing
+    [ -n "${PACKAGES_ENSURED:-}" ] && return
+    command -v dpkg-query >/dev/null || die "this is not Debian: install the equivalents of: ${PACKAGES[*]}"
+    mapfile -t missing < <(packages_missing)
+    if [ ${#missing[@]} -gt 0 ]; then
+        local as_root=()
+        if [ "$(id -u)" -ne 0 ]; then
+            command -v sudo >/dev/null || die "packages are missing. As root, run:
+    apt-get update && apt-get install -y --no-install-recommends ${missing[*]}"
+            as_root=(sudo)
+        fi
+        say "installing: ${missing[*]}"
+        # Postfix is wanted for smtp-sink and smtp-source only: it must not become this machine's mail server.
+        echo "postfix postfix/main_mailer_type select No configuration" |
+            "${as_root[@]}" debconf-set-selections 2>/dev/null || true
+        "${as_root[@]}" apt-get update -qq >&2
+        "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+            "${missing[@]}" </dev/null >&2
+    fi
+    export PACKAGES_ENSURED=1
+}
