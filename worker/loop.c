@@ -192,8 +192,9 @@ static void loop_signalled(void *arg, int fd, unsigned ready)
     (void)ready;
     if (read(fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
         return;
-    if (w->stopping) { /* asked twice: now */
-        loop_end(w);
+    if (w->stopping) {
+        if (info.ssi_signo == SIGINT) /* somebody at a terminal asks again: now */
+            loop_grace_over(w);
         return;
     }
     w->stopping = true;

@@ -5,6 +5,8 @@ CREATE TYPE mailproxy.queue_state AS ENUM ('ready', 'scheduled', 'leased', 'held
 COMMENT ON TYPE mailproxy.queue_state IS 'ready: may be claimed; scheduled: not before due_at; leased: in a worker''s hands; held: its batch is suspended.';
 CREATE TYPE mailproxy.outcome AS ENUM ('sent', 'deferred', 'error');
 COMMENT ON TYPE mailproxy.outcome IS 'Of one attempt: the relay took it, it will be tried again, or it never will.';
+CREATE TYPE mailproxy.blame AS ENUM ('none', 'recipient', 'message', 'account');
+COMMENT ON TYPE mailproxy.blame IS 'Whose fault an attempt''s end was: an account''s makes all its messages wait, a recipient''s settles that recipient alone.';
 CREATE TYPE mailproxy.event_type AS ENUM ('sent', 'error', 'deferred', 'bounce',
                                           'pec_acceptance', 'pec_delivery', 'pec_error', 'pec_timeout');
 
@@ -103,9 +105,11 @@ CREATE TABLE mailproxy.attempt (
     send_ms      integer,
     reply_code   smallint,
     outcome      mailproxy.outcome NOT NULL,
+    blame        mailproxy.blame NOT NULL DEFAULT 'none',
     in_doubt     boolean NOT NULL DEFAULT false,
     tenant_id    text COLLATE "C" NOT NULL,
     account_id   text COLLATE "C" NOT NULL,
+    phase        text,
     status       text,
     reply        text,
     recipients   jsonb,
@@ -113,6 +117,7 @@ CREATE TABLE mailproxy.attempt (
 ) PARTITION BY RANGE (ended_at);
 CREATE INDEX attempt_by_message ON mailproxy.attempt (message_pk);
 COMMENT ON TABLE mailproxy.attempt IS 'One row per try, never updated.';
+COMMENT ON COLUMN mailproxy.attempt.phase IS 'Where in the dialogue it was decided: connect, tls, greeting, ehlo, starttls, auth, mail, rcpt, data, content, dot; null: before any.';
 COMMENT ON COLUMN mailproxy.attempt.status IS 'Enhanced status code class.subject.detail (RFC 3463) of the deciding reply.';
 COMMENT ON COLUMN mailproxy.attempt.reply IS 'Text of the deciding reply, or what failed where there was none.';
 COMMENT ON COLUMN mailproxy.attempt.recipients IS 'Per recipient [{"address","outcome","code","reason"}]; null when all shared the outcome.';

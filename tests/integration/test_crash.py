@@ -155,9 +155,11 @@ def test_sigterm_waits_for_replies_within_its_grace(new_system, relay):
     system.add_account(api, relay)
     api.enqueue(message("m1"))
     wait_for(lambda: relay.count("dot") == 1, "the dot to be out")
-    system.workers[0].process.send_signal(signal.SIGTERM)
-    threading.Timer(0.3, gate.set).start()
-    system.workers[0].terminate()
+    stopping = threading.Thread(target=system.workers[0].terminate)
+    stopping.start()
+    system.workers[0].wait_line("event=stopping")
+    gate.set()
+    stopping.join()
     assert relay.ids() == ["m1"]
     assert system.value("SELECT state FROM mailproxy.message") == "sent", "the result is recorded before leaving"
 

@@ -28,7 +28,8 @@ USUAL = {
     "noop": "250 2.0.0 ok",
     "quit": "221 2.0.0 bye",
 }
-NOBODY = {"data": "503 5.5.1 need RCPT first", "dot": "554 5.5.1 no valid recipients"}  # when every RCPT was refused
+# When MAIL was refused, or every RCPT.
+TOO_EARLY = {"rcpt": "503 5.5.1 need MAIL first", "data": "503 5.5.1 need RCPT first", "dot": "554 5.5.1 no valid recipients"}
 EXTENSIONS = ("PIPELINING", "SIZE 20971520", "ENHANCEDSTATUSCODES")
 
 
@@ -165,13 +166,16 @@ class Relay:
             if step == "ehlo":
                 lines = ["relay.test", *self.extensions]
                 return "\r\n".join(f"250{'-' if i + 1 < len(lines) else ' '}{t}" for i, t in enumerate(lines))
-            nobody = step in ("data", "dot") and not session.recipients
-            return NOBODY[step] if nobody else USUAL[step]
+            too_early = step == "rcpt" and session.sender is None or step in ("data", "dot") and not session.recipients
+            return TOO_EARLY[step] if too_early else USUAL[step]
         return reply
 
     def _answer(self, step, session, argument=""):
         """Send the reply; False when the connection is to end. Returns the reply's first digit otherwise."""
         reply = self._reply_for(step, session, argument)
+        if step == "dot" and isinstance(reply, str) and reply.startswith("2"):
+            with self.lock:
+                self.mails.append(argument)  # before the client can know
         if reply is RESET:
             session.conn.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         if reply is CUT or reply is RESET:
@@ -221,9 +225,6 @@ class Relay:
         self.note("dot", session)
         mail = Mail(session, session.sender, list(session.recipients), b"".join(lines))
         first = self._answer("dot", session, mail)
-        if first == "2":
-            with self.lock:
-                self.mails.append(mail)
         session.sender, session.recipients = None, []
         return bool(first)
 

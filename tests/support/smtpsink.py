@@ -16,6 +16,7 @@ class SmtpSink:
     def __init__(self, directory, *options):
         self.port = free_port()
         self.dump = os.path.join(str(directory), f"sink-{self.port}")
+        self._ids, self._read_up_to = [], 0
         # As root smtp-sink wants a user to become; it creates the dump file afterwards, so the directory must let it.
         user = ["-u", "root"] if os.geteuid() == 0 else []
         self.process = subprocess.Popen(
@@ -35,10 +36,14 @@ class SmtpSink:
 
     def ids(self):
         """The client ids of everything it took, in the order of the file."""
-        if not os.path.exists(self.dump):
-            return []
-        with open(self.dump, "rb") as f:
-            return [m.decode() for m in re.findall(rb"^X-Genro-Mail-ID: (\S+)\r?$", f.read(), re.M)]
+        if os.path.exists(self.dump):
+            with open(self.dump, "rb") as f:
+                f.seek(self._read_up_to)
+                octets = f.read()
+            whole = octets[: octets.rfind(b"\n") + 1]  # the last line may be half written
+            self._read_up_to += len(whole)
+            self._ids += [m.decode() for m in re.findall(rb"^X-Genro-Mail-ID: (\S+)\r?$", whole, re.M)]
+        return list(self._ids)
 
     def close(self):
         self.process.terminate()

@@ -111,13 +111,11 @@ static void test_what_every_message_needs_is_missed_in_a_fixed_order(void **stat
         {"\"account_id\":\"\"", "missing account_id"},
         {"\"subject\":null", "missing subject"},
         {"\"subject\":\"\"", NULL},
-        {"\"subject\":null,\"body\":5", "missing subject"},
     };
 
     (void)state;
     ASSERT_CASES(cases);
     assert_judged("5", "invalid message: is not an object");
-    assert_judged("null", "invalid message: is not an object");
     assert_judged("{}", "missing id");
 }
 
@@ -143,6 +141,8 @@ static void test_a_field_of_the_wrong_type_is_named(void **state)
         {"\"attachments\":{}", "invalid attachments: is not an array"},
         {"\"deferred_ts\":\"soon\"",
          "invalid deferred_ts: is not a time in seconds since the epoch"},
+        {"\"deferred_ts\":7.5", "invalid deferred_ts: ..."},
+        {"\"deferred_ts\":1e18", "invalid deferred_ts: ..."},
         {"\"priority\":[]", NULL},
         {"\"cc\":null,\"bcc\":null,\"reply_to\":null,\"return_path\":null,\"message_id\":null,"
          "\"body\":null,\"content_type\":null,\"batch_code\":null,\"headers\":null,"
@@ -205,7 +205,6 @@ static void test_addresses_follow_rfc_5321_and_6531(void **state)
         {"\"to\":\"a@b.it, Bob <b@c.it>\"", NULL},
         {"\"to\":[\"a@b.it\",\"nobody\"]", "invalid to: ..."},
         {"\"to\":[\"\\u00e9@\\u00e4.it\",\" \",null]", NULL},
-        {"\"cc\":[\"@\"]", "invalid cc: ..."},
         {"\"bcc\":\"a b@c.it\"", "invalid bcc: ..."},
         {"\"reply_to\":\"a@b.it, c@d.it\"", NULL},
         {"\"reply_to\":\"x\"", "invalid reply_to: ..."},
@@ -226,7 +225,6 @@ static void test_header_names_follow_rfc_5322_and_leave_ours_alone(void **state)
          NULL},
         {"\"headers\":{\"\":\"1\"}", "invalid headers: holds a name ..."},
         {"\"headers\":{\"X A\":\"1\"}", "invalid headers: holds a name ..."},
-        {"\"headers\":{\"X:\":\"1\"}", "invalid headers: holds a name ..."},
         {"\"headers\":{\"X\\r\\nBcc\":\"1\"}", "invalid headers: holds a name ..."},
         {"\"headers\":{\"X\\u00e9\":\"1\"}", "invalid headers: holds a name ..."},
         {"\"headers\":{\"bcc\":\"a@b.it\"}", "invalid headers: bcc cannot be set"},
@@ -338,6 +336,7 @@ static void test_the_known_fields_alone_are_stored(void **state)
 
     (void)state;
     assert_stored("", STORED ",\"priority\":2}");
+    assert_stored("\"from\":null,\"from_addr\":\"s@x.it\"", STORED ",\"priority\":2}");
     assert_stored("\"colour\":\"red\",\"priority\":\"LOW\"", STORED ",\"priority\":3}");
     assert_stored("\"headers\":{\"X-B\":null},\"body\":null",
                   STORED ",\"body\":null,\"headers\":{\"X-B\":null},\"priority\":2}");
@@ -359,18 +358,6 @@ static void test_the_known_fields_alone_are_stored(void **state)
                          "{\"filename\":\"f\",\"storage_path\":\"/srv/f\","
                          "\"fetch_mode\":\"filesystem\"}],\"priority\":2}");
 #undef STORED
-}
-
-static void test_from_is_taken_by_its_other_names(void **state)
-{
-    struct test_request t = test_take("{\"id\":\"m\",\"account_id\":\"a\",\"from_addr\":\"s@x.it\","
-                                      "\"to\":\"r@x.it\",\"subject\":\"\"}",
-                                      NULL, NULL);
-
-    (void)state;
-    assert_int_equal(t.draft->fate, DRAFT_OPEN);
-    assert_non_null(strstr(t.draft->content.data, "\"from\":\"s@x.it\""));
-    test_release(&t);
 }
 
 static void test_octets_of_attachments_are_kept_apart_with_their_place(void **state)
@@ -458,8 +445,6 @@ static void test_a_time_in_the_past_means_now(void **state)
         assert_int_equal(t.draft->due_s, cases[i].due_s);
         test_release(&t);
     }
-    assert_judged("{" MESSAGE ",\"deferred_ts\":1e18}", "invalid deferred_ts: ...");
-    assert_judged("{" MESSAGE ",\"deferred_ts\":7.5}", "invalid deferred_ts: ...");
 }
 
 static void test_the_tenant_is_the_message_s_then_the_query_s_then_the_token_s(void **state)
@@ -503,7 +488,6 @@ int main(void)
         cmocka_unit_test(test_what_is_too_long_is_named),
         cmocka_unit_test(test_attachments_are_of_one_dialect_or_the_other),
         cmocka_unit_test(test_the_known_fields_alone_are_stored),
-        cmocka_unit_test(test_from_is_taken_by_its_other_names),
         cmocka_unit_test(test_octets_of_attachments_are_kept_apart_with_their_place),
         cmocka_unit_test(test_a_message_id_is_given_brackets_or_made),
         cmocka_unit_test(test_priority_is_clamped_and_labels_have_any_case),

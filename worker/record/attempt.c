@@ -124,8 +124,11 @@ static enum err attempt_print_settled(const cJSON *list, struct attempt *a, stru
 enum err attempt_from_transcript(const struct claim *claim, const struct transcript *t,
                                  double jitter, struct attempt *ret, struct error *err)
 {
-    struct attempt a = {
-        .claim = claim, .phase = t->phase, .reply = t->reply, .retries = claim->retries};
+    struct attempt a = {.claim = claim,
+                        .composed = true,
+                        .phase = t->phase,
+                        .reply = t->reply,
+                        .retries = claim->retries};
     int64_t delay = retry_delay_s(&claim->retry_delays, claim->retries, jitter);
     bool last = delay == RETRY_NONE;
     int64_t exceeded = claim->retry_delays.count;

@@ -11,7 +11,7 @@
 #include "sql/statements.h"
 #include "worker/record/delivery_log.h"
 
-enum { BATCH_RETRY_MS = 200, BATCH_ARRAYS = 16 };
+enum { BATCH_RETRY_MS = 200, BATCH_ARRAYS = 18 };
 
 struct batch {
     struct batch_recorder *recorder;
@@ -145,13 +145,15 @@ static void batch_fill(struct db_array *arrays, const struct attempt *a)
     db_array_int(at++, a->compose_ms);
     db_array_int(at++, a->connect_ms);
     db_array_int(at++, a->send_ms);
+    db_array_text(at++, policy_blame_name(a->blame));
+    db_array_text(at++, a->composed ? policy_phase_name(a->phase) : NULL);
 }
 
 static void batch_write(struct batch *batch)
 {
     static const enum db_type types[BATCH_ARRAYS] = {
-        DB_INT8, DB_INT8, DB_TEXT, DB_INT4, DB_INT4, DB_INT4, DB_TEXT, DB_TEXT,
-        DB_TEXT, DB_JSON, DB_JSON, DB_JSON, DB_INT4, DB_INT4, DB_INT4, DB_INT4};
+        DB_INT8, DB_INT8, DB_TEXT, DB_INT4, DB_INT4, DB_INT4, DB_TEXT, DB_TEXT, DB_TEXT,
+        DB_JSON, DB_JSON, DB_JSON, DB_INT4, DB_INT4, DB_INT4, DB_INT4, DB_TEXT, DB_TEXT};
     struct batch_recorder *recorder = batch->recorder;
     struct db_array arrays[BATCH_ARRAYS];
     struct db_params params = {0};

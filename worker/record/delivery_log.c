@@ -27,7 +27,7 @@ void delivery_log_write(const struct attempt *a)
     log_str(&l, "outcome", policy_outcome_name(a->outcome));
     if (a->outcome != OUTCOME_SENT) {
         log_str(&l, "blame", policy_blame_name(a->blame));
-        log_str(&l, "phase", policy_phase_name(a->phase));
+        log_str(&l, "phase", a->composed ? policy_phase_name(a->phase) : "compose");
     }
     if (a->outcome == OUTCOME_DEFERRED)
         log_int(&l, "retry_in_s", a->retry_after_s);

@@ -5,17 +5,20 @@
 -- $7 text[] enhanced status  $8 text[] reply  $9 text[] reason as the tenant reads it (not for sent)
 -- $10 json[] results per recipient, for the attempt  $11 json[] recipients settled, for the message
 -- $12 json[] event metadata  $13 integer[] queue_ms  $14 integer[] compose_ms  $15 integer[] connect_ms  $16 integer[] send_ms
+-- $17 text[] blame (none, recipient, message, account)  $18 text[] phase
 -- Rows: message_pk of those recorded. One that is missing had lost its lease: nothing was changed for it.
--- Locks: the messages' queue rows, then the tenants' tenant_sync rows in order.
+-- An account's fault closes its gate: its messages stay ready and wait for the gate, so that what opens it (time, run-now, an
+-- update of the account) lets all of them go at once. A message sent proves the account well.
+-- Locks: the messages' queue rows, then account_state rows and tenant_sync rows, each in order.
 -- Plan: primary keys only, also under a generic plan (tests/sql).
 -- Called by: batch_flush() in worker/record/batch.c.
 WITH result AS MATERIALIZED (
     SELECT *
       FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::integer[], $5::integer[], $6::integer[], $7::text[],
                   $8::text[], $9::text[], $10::json[], $11::json[], $12::json[], $13::integer[], $14::integer[],
-                  $15::integer[], $16::integer[])
+                  $15::integer[], $16::integer[], $17::text[], $18::text[])
            AS r (message_pk, lease_token, outcome, retry_after_s, retries, reply_code, status, reply, reason,
-                 recipients, settled, metadata, queue_ms, compose_ms, connect_ms, send_ms)
+                 recipients, settled, metadata, queue_ms, compose_ms, connect_ms, send_ms, blame, phase)
 ), owned AS MATERIALIZED (
     SELECT r.*, q.tenant_id, q.account_id, q.attempts, q.lease_epoch,
            now() + make_interval(secs => r.retry_after_s) AS next_attempt_at
@@ -27,7 +30,8 @@ WITH result AS MATERIALIZED (
      WHERE q.message_pk = ANY (ARRAY(SELECT message_pk FROM owned WHERE outcome <> 'deferred'))
 ), rescheduled AS (
     UPDATE mailproxy.queue q
-       SET state = 'scheduled', due_at = o.next_attempt_at, lease_token = NULL, lease_epoch = NULL, leased_at = NULL
+       SET state = CASE o.blame WHEN 'account' THEN 'ready' ELSE 'scheduled' END::mailproxy.queue_state,
+           due_at = CASE o.blame WHEN 'account' THEN now() ELSE o.next_attempt_at END, lease_token = NULL, lease_epoch = NULL, leased_at = NULL
       FROM owned o
      WHERE q.message_pk = o.message_pk AND o.outcome = 'deferred'
 ), updated AS (
@@ -39,15 +43,36 @@ WITH result AS MATERIALIZED (
      WHERE m.message_pk = o.message_pk
 ), tried AS (
     INSERT INTO mailproxy.attempt (message_pk, worker_epoch, attempt, queue_ms, compose_ms, connect_ms, send_ms,
-                                   reply_code, outcome, tenant_id, account_id, status, reply, recipients)
+                                   reply_code, outcome, blame, phase, tenant_id, account_id, status, reply, recipients)
     SELECT message_pk, lease_epoch, attempts, queue_ms, compose_ms, connect_ms, send_ms,
-           reply_code, outcome::mailproxy.outcome, tenant_id, account_id, status, reply, recipients
+           reply_code, outcome::mailproxy.outcome, blame::mailproxy.blame, phase, tenant_id, account_id, status, reply,
+           recipients
       FROM owned
 ), noted AS (
     INSERT INTO mailproxy.event (message_pk, event_at, event_type, tenant_id, description, metadata)
     SELECT message_pk, CASE outcome WHEN 'deferred' THEN next_attempt_at ELSE now() END,
            outcome::mailproxy.event_type, tenant_id, reason, metadata
       FROM owned
+), verdict AS MATERIALIZED (
+    SELECT tenant_id, account_id, bool_or(outcome = 'sent') AS well, bool_or(blame = 'account') AS at_fault,
+           coalesce(max(retry_after_s) FILTER (WHERE blame = 'account'), 60) AS closed_s,
+           max(reason) FILTER (WHERE blame = 'account') AS reason
+      FROM owned
+     GROUP BY tenant_id, account_id
+), judged AS MATERIALIZED (
+    SELECT v.*
+      FROM verdict v
+      JOIN mailproxy.account_state s ON s.tenant_id = v.tenant_id AND s.account_id = v.account_id
+     WHERE (v.well AND s.failures > 0) OR (v.at_fault AND NOT v.well)
+     ORDER BY s.tenant_id, s.account_id
+       FOR UPDATE OF s
+), gated AS (
+    UPDATE mailproxy.account_state s
+       SET failures = CASE WHEN j.well THEN 0 ELSE s.failures + 1 END,
+           gate_until = CASE WHEN NOT j.well THEN now() + make_interval(secs => j.closed_s) END,
+           gate_reason = CASE WHEN NOT j.well THEN j.reason END
+      FROM judged j
+     WHERE s.tenant_id = j.tenant_id AND s.account_id = j.account_id
 ), listening AS MATERIALIZED (
     SELECT s.tenant_id
       FROM mailproxy.tenant_sync s

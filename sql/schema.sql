@@ -1,0 +1,1151 @@
+-- The whole schema after all migrations. Written by ./dev schema; a test compares it. Partitions by day are left out.
+
+SET statement_timeout = 0;
+SET lock_timeout = 0;
+SET idle_in_transaction_session_timeout = 0;
+SET client_encoding = 'UTF8';
+SET standard_conforming_strings = on;
+SELECT pg_catalog.set_config('search_path', '', false);
+SET check_function_bodies = false;
+SET xmloption = content;
+SET client_min_messages = warning;
+SET row_security = off;
+
+--
+-- Name: mailproxy; Type: SCHEMA; Schema: -; Owner: -
+--
+
+CREATE SCHEMA mailproxy;
+
+--
+-- Name: SCHEMA mailproxy; Type: COMMENT; Schema: -; Owner: -
+--
+
+COMMENT ON SCHEMA mailproxy IS 'The mail proxy: what is to be sent, what became of it, and who is told.';
+
+--
+-- Name: event_type; Type: TYPE; Schema: mailproxy; Owner: -
+--
+
+CREATE TYPE mailproxy.event_type AS ENUM (
+    'sent',
+    'error',
+    'deferred',
+    'bounce',
+    'pec_acceptance',
+    'pec_delivery',
+    'pec_error',
+    'pec_timeout'
+);
+
+--
+-- Name: message_state; Type: TYPE; Schema: mailproxy; Owner: -
+--
+
+CREATE TYPE mailproxy.message_state AS ENUM (
+    'queued',
+    'sent',
+    'error',
+    'cancelled'
+);
+
+--
+-- Name: TYPE message_state; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON TYPE mailproxy.message_state IS 'queued: has a queue row; the others are final and have none.';
+
+--
+-- Name: outcome; Type: TYPE; Schema: mailproxy; Owner: -
+--
+
+CREATE TYPE mailproxy.outcome AS ENUM (
+    'sent',
+    'deferred',
+    'error'
+);
+
+--
+-- Name: TYPE outcome; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON TYPE mailproxy.outcome IS 'Of one attempt: the relay took it, it will be tried again, or it never will.';
+
+--
+-- Name: queue_state; Type: TYPE; Schema: mailproxy; Owner: -
+--
+
+CREATE TYPE mailproxy.queue_state AS ENUM (
+    'ready',
+    'scheduled',
+    'leased',
+    'held'
+);
+
+--
+-- Name: TYPE queue_state; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON TYPE mailproxy.queue_state IS 'ready: may be claimed; scheduled: not before due_at; leased: in a worker''s hands; held: its batch is suspended.';
+
+--
+-- Name: rate_period; Type: TYPE; Schema: mailproxy; Owner: -
+--
+
+CREATE TYPE mailproxy.rate_period AS ENUM (
+    'minute',
+    'hour',
+    'day'
+);
+
+--
+-- Name: report_format; Type: TYPE; Schema: mailproxy; Owner: -
+--
+
+CREATE TYPE mailproxy.report_format AS ENUM (
+    'event',
+    'seed'
+);
+
+--
+-- Name: TYPE report_format; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON TYPE mailproxy.report_format IS 'Shape of a delivery report entry: only the keys that say something, or all seven with nulls (clients of 2025).';
+
+--
+-- Name: create_partitions(integer); Type: FUNCTION; Schema: mailproxy; Owner: -
+--
+
+CREATE FUNCTION mailproxy.create_partitions(days_ahead integer DEFAULT 7) RETURNS integer
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+    parent text;
+    day    date;
+    name   text;
+    made   integer := 0;
+BEGIN
+    FOREACH parent IN ARRAY ARRAY['message_body', 'message_attachment', 'attempt', 'event'] LOOP
+        FOR ahead IN 0 .. days_ahead LOOP
+            day := (now() AT TIME ZONE 'UTC')::date + ahead;
+            name := parent || '_' || to_char(day, 'YYYYMMDD');
+            CONTINUE WHEN to_regclass(format('mailproxy.%I', name)) IS NOT NULL;
+            -- ATTACH, unlike CREATE ... PARTITION OF, does not lock the parent against readers and writers.
+            EXECUTE format('CREATE TABLE mailproxy.%I (LIKE mailproxy.%I INCLUDING ALL EXCLUDING INDEXES EXCLUDING IDENTITY)',
+                           name, parent);
+            EXECUTE format('ALTER TABLE mailproxy.%I ATTACH PARTITION mailproxy.%I FOR VALUES FROM (%L) TO (%L)',
+                           parent, name, day || ' 00:00:00+00', (day + 1) || ' 00:00:00+00');
+            made := made + 1;
+        END LOOP;
+    END LOOP;
+    RETURN made;
+END $$;
+
+--
+-- Name: FUNCTION create_partitions(days_ahead integer); Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON FUNCTION mailproxy.create_partitions(days_ahead integer) IS 'Create the missing day partitions from today to days_ahead; returns how many were made. Run daily by a worker; safe to run by hand.';
+
+SET default_tablespace = '';
+
+SET default_table_access_method = heap;
+
+--
+-- Name: account; Type: TABLE; Schema: mailproxy; Owner: -
+--
+
+CREATE TABLE mailproxy.account (
+    tenant_id text NOT NULL COLLATE pg_catalog."C",
+    account_id text NOT NULL COLLATE pg_catalog."C",
+    name text,
+    host text NOT NULL,
+    port integer NOT NULL,
+    username text,
+    password_sealed bytea,
+    password_key_id text,
+    use_tls boolean,
+    tls_verify boolean DEFAULT true NOT NULL,
+    tls_ca text,
+    tls_pin text,
+    timeout_s integer,
+    ttl_s integer DEFAULT 300 NOT NULL,
+    max_connections integer,
+    batch_size integer,
+    limit_per_minute integer,
+    limit_per_hour integer,
+    limit_per_day integer,
+    limit_behavior text DEFAULT 'defer'::text NOT NULL,
+    retry_delays integer[],
+    is_pec_account boolean DEFAULT false NOT NULL,
+    imap_host text,
+    imap_port integer DEFAULT 993 NOT NULL,
+    imap_user text,
+    imap_password_sealed bytea,
+    imap_password_key_id text,
+    imap_ssl boolean DEFAULT true NOT NULL,
+    version bigint DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT account_batch_size_is_positive CHECK ((batch_size > 0)),
+    CONSTRAINT account_host_is_given CHECK (((octet_length(host) >= 1) AND (octet_length(host) <= 255))),
+    CONSTRAINT account_id_is_short CHECK (((octet_length(account_id) >= 1) AND (octet_length(account_id) <= 255))),
+    CONSTRAINT account_imap_password_names_its_key CHECK ((num_nulls(imap_password_sealed, imap_password_key_id) = ANY (ARRAY[0, 2]))),
+    CONSTRAINT account_imap_port_is_tcp CHECK (((imap_port >= 1) AND (imap_port <= 65535))),
+    CONSTRAINT account_limits_are_positive CHECK (((limit_per_minute > 0) AND (limit_per_hour > 0) AND (limit_per_day > 0))),
+    CONSTRAINT account_max_connections_is_positive CHECK ((max_connections > 0)),
+    CONSTRAINT account_password_names_its_key CHECK ((num_nulls(password_sealed, password_key_id) = ANY (ARRAY[0, 2]))),
+    CONSTRAINT account_port_is_tcp CHECK (((port >= 1) AND (port <= 65535))),
+    CONSTRAINT account_retry_delays_are_seconds CHECK ((0 <= ALL (retry_delays))),
+    CONSTRAINT account_timeout_is_positive CHECK ((timeout_s > 0)),
+    CONSTRAINT account_ttl_is_not_negative CHECK ((ttl_s >= 0))
+);
+
+--
+-- Name: TABLE account; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON TABLE mailproxy.account IS 'A tenant''s way out: the submission server (RFC 6409), its credentials and its limits.';
+
+--
+-- Name: COLUMN account.password_sealed; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.account.password_sealed IS 'AES-256-GCM: 12 octets nonce, ciphertext, 16 octets tag; bound to tenant_id and account_id.';
+
+--
+-- Name: COLUMN account.use_tls; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.account.use_tls IS 'null: TLS exactly on port 465. TLS on 465 is implicit, elsewhere STARTTLS is mandatory.';
+
+--
+-- Name: COLUMN account.tls_pin; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.account.tls_pin IS 'SHA-256 of the relay''s public key in curl''s form: sha256//base64.';
+
+--
+-- Name: COLUMN account.timeout_s; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.account.timeout_s IS 'Seconds that connecting, TLS and each complete reply may take; null: RFC 5321 4.5.3.2.';
+
+--
+-- Name: COLUMN account.ttl_s; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.account.ttl_s IS 'Seconds an idle connection is kept for the next message.';
+
+--
+-- Name: COLUMN account.limit_per_minute; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.account.limit_per_minute IS 'Messages in any 60 seconds; null: no limit.';
+
+--
+-- Name: COLUMN account.limit_behavior; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.account.limit_behavior IS 'What a limit does to a message: "reject" makes it an error, anything else defers it.';
+
+--
+-- Name: COLUMN account.version; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.account.version IS 'Raised by every update: a connection made under another version is not reused.';
+
+--
+-- Name: account_state; Type: TABLE; Schema: mailproxy; Owner: -
+--
+
+CREATE TABLE mailproxy.account_state (
+    tenant_id text NOT NULL COLLATE pg_catalog."C",
+    account_id text NOT NULL COLLATE pg_catalog."C",
+    served_at timestamp with time zone DEFAULT now() NOT NULL,
+    failures integer DEFAULT 0 NOT NULL,
+    gate_until timestamp with time zone,
+    gate_reason text,
+    CONSTRAINT account_state_gate_has_a_reason CHECK ((num_nulls(gate_until, gate_reason) = ANY (ARRAY[0, 2])))
+)
+WITH (fillfactor='50');
+
+--
+-- Name: TABLE account_state; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON TABLE mailproxy.account_state IS 'What the workers know of an account: its turn and its gate. Apart from account because every claim writes here.';
+
+--
+-- Name: COLUMN account_state.served_at; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.account_state.served_at IS 'When messages of the account were last claimed: the least recently served goes first.';
+
+--
+-- Name: COLUMN account_state.gate_until; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.account_state.gate_until IS 'Claims pass the account by until then; its queue rows are not rewritten for it.';
+
+--
+-- Name: attempt; Type: TABLE; Schema: mailproxy; Owner: -
+--
+
+CREATE TABLE mailproxy.attempt (
+    attempt_pk bigint NOT NULL,
+    message_pk bigint NOT NULL,
+    ended_at timestamp with time zone DEFAULT now() NOT NULL,
+    worker_epoch bigint NOT NULL,
+    attempt integer NOT NULL,
+    queue_ms integer,
+    compose_ms integer,
+    connect_ms integer,
+    send_ms integer,
+    reply_code smallint,
+    outcome mailproxy.outcome NOT NULL,
+    in_doubt boolean DEFAULT false NOT NULL,
+    tenant_id text NOT NULL COLLATE pg_catalog."C",
+    account_id text NOT NULL COLLATE pg_catalog."C",
+    status text,
+    reply text,
+    recipients jsonb
+)
+PARTITION BY RANGE (ended_at);
+
+--
+-- Name: TABLE attempt; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON TABLE mailproxy.attempt IS 'One row per try, never updated.';
+
+--
+-- Name: COLUMN attempt.in_doubt; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.attempt.in_doubt IS 'The worker died while it held the message: the relay may have taken it.';
+
+--
+-- Name: COLUMN attempt.status; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.attempt.status IS 'Enhanced status code class.subject.detail (RFC 3463) of the deciding reply.';
+
+--
+-- Name: COLUMN attempt.reply; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.attempt.reply IS 'Text of the deciding reply, or what failed where there was none.';
+
+--
+-- Name: COLUMN attempt.recipients; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.attempt.recipients IS 'Per recipient [{"address","outcome","code","reason"}]; null when all shared the outcome.';
+
+--
+-- Name: attempt_attempt_pk_seq; Type: SEQUENCE; Schema: mailproxy; Owner: -
+--
+
+ALTER TABLE mailproxy.attempt ALTER COLUMN attempt_pk ADD GENERATED BY DEFAULT AS IDENTITY (
+    SEQUENCE NAME mailproxy.attempt_attempt_pk_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+--
+-- Name: command_log; Type: TABLE; Schema: mailproxy; Owner: -
+--
+
+CREATE TABLE mailproxy.command_log (
+    command_id bigint NOT NULL,
+    command_at timestamp with time zone DEFAULT now() NOT NULL,
+    endpoint text NOT NULL,
+    tenant_id text COLLATE pg_catalog."C",
+    actor text DEFAULT CURRENT_USER NOT NULL,
+    payload jsonb,
+    response_status smallint
+);
+
+--
+-- Name: TABLE command_log; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON TABLE mailproxy.command_log IS 'State-changing commands, over HTTP and SQL; secrets and message bodies are redacted before they get here.';
+
+--
+-- Name: command_log_command_id_seq; Type: SEQUENCE; Schema: mailproxy; Owner: -
+--
+
+ALTER TABLE mailproxy.command_log ALTER COLUMN command_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME mailproxy.command_log_command_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+--
+-- Name: event; Type: TABLE; Schema: mailproxy; Owner: -
+--
+
+CREATE TABLE mailproxy.event (
+    event_pk bigint NOT NULL,
+    message_pk bigint NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    event_at timestamp with time zone NOT NULL,
+    reported_at timestamp with time zone,
+    event_type mailproxy.event_type NOT NULL,
+    tenant_id text NOT NULL COLLATE pg_catalog."C",
+    description text,
+    metadata jsonb
+)
+PARTITION BY RANGE (created_at);
+
+--
+-- Name: TABLE event; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON TABLE mailproxy.event IS 'What a tenant must be told, in order; the outbox of the delivery reports and the history of a message.';
+
+--
+-- Name: COLUMN event.event_at; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.event.event_at IS 'When it happened; for deferred: when the next attempt is due.';
+
+--
+-- Name: COLUMN event.reported_at; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.event.reported_at IS 'When the tenant acknowledged the report that told it; null: still to be told.';
+
+--
+-- Name: COLUMN event.metadata; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.event.metadata IS 'For sent and error: {"refused":[{"address","code","reason"}]} where some recipients were refused.';
+
+--
+-- Name: event_event_pk_seq; Type: SEQUENCE; Schema: mailproxy; Owner: -
+--
+
+ALTER TABLE mailproxy.event ALTER COLUMN event_pk ADD GENERATED BY DEFAULT AS IDENTITY (
+    SEQUENCE NAME mailproxy.event_event_pk_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+--
+-- Name: instance; Type: TABLE; Schema: mailproxy; Owner: -
+--
+
+CREATE TABLE mailproxy.instance (
+    instance_id smallint DEFAULT 1 NOT NULL,
+    name text DEFAULT 'mail-proxy'::text NOT NULL,
+    active boolean DEFAULT true NOT NULL,
+    epoch bigint DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT instance_is_one_row CHECK ((instance_id = 1))
+);
+
+--
+-- Name: TABLE instance; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON TABLE mailproxy.instance IS 'The deployment itself: one row.';
+
+--
+-- Name: COLUMN instance.active; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.instance.active IS 'false: messages are accepted, nothing is sent or reported.';
+
+--
+-- Name: COLUMN instance.epoch; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.instance.epoch IS 'Raised by an operator after a restore from backup.';
+
+--
+-- Name: lease_token_seq; Type: SEQUENCE; Schema: mailproxy; Owner: -
+--
+
+CREATE SEQUENCE mailproxy.lease_token_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+--
+-- Name: SEQUENCE lease_token_seq; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON SEQUENCE mailproxy.lease_token_seq IS 'Fencing tokens: each claim has its own, and a result that brings another changes nothing.';
+
+--
+-- Name: message_pk_seq; Type: SEQUENCE; Schema: mailproxy; Owner: -
+--
+
+CREATE SEQUENCE mailproxy.message_pk_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+--
+-- Name: message; Type: TABLE; Schema: mailproxy; Owner: -
+--
+
+CREATE TABLE mailproxy.message (
+    message_pk bigint DEFAULT nextval('mailproxy.message_pk_seq'::regclass) NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    finished_at timestamp with time zone,
+    size_octets integer NOT NULL,
+    priority smallint NOT NULL,
+    retries smallint DEFAULT 0 NOT NULL,
+    reply_code smallint,
+    attachments smallint DEFAULT 0 NOT NULL,
+    state mailproxy.message_state DEFAULT 'queued'::mailproxy.message_state NOT NULL,
+    is_pec boolean DEFAULT false NOT NULL,
+    tenant_id text NOT NULL COLLATE pg_catalog."C",
+    message_id text NOT NULL COLLATE pg_catalog."C",
+    account_id text NOT NULL COLLATE pg_catalog."C",
+    batch_code text COLLATE pg_catalog."C",
+    mime_message_id text NOT NULL COLLATE pg_catalog."C",
+    reason text,
+    settled jsonb,
+    CONSTRAINT message_batch_code_is_short CHECK ((((char_length(batch_code) >= 1) AND (char_length(batch_code) <= 64)) AND (batch_code !~ ','::text))),
+    CONSTRAINT message_error_has_a_reason CHECK (((state <> 'error'::mailproxy.message_state) OR (reason IS NOT NULL))),
+    CONSTRAINT message_id_is_short CHECK (((octet_length(message_id) >= 1) AND (octet_length(message_id) <= 255))),
+    CONSTRAINT message_is_finished_when_final CHECK (((state = 'queued'::mailproxy.message_state) = (finished_at IS NULL))),
+    CONSTRAINT message_priority_is_known CHECK (((priority >= 0) AND (priority <= 3))),
+    CONSTRAINT message_sent_has_no_reason CHECK (((state <> 'sent'::mailproxy.message_state) OR (reason IS NULL)))
+)
+WITH (fillfactor='85');
+
+--
+-- Name: TABLE message; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON TABLE mailproxy.message IS 'One narrow row per accepted message. It has exactly one of: a queue row, or a final state.';
+
+--
+-- Name: COLUMN message.finished_at; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.message.finished_at IS 'When it was sent, became an error or was cancelled.';
+
+--
+-- Name: COLUMN message.retries; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.message.retries IS 'Entries of the retry schedule used up.';
+
+--
+-- Name: COLUMN message.reply_code; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.message.reply_code IS 'SMTP code of the last attempt''s deciding reply; null when there was none.';
+
+--
+-- Name: COLUMN message.attachments; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.message.attachments IS 'Rows in message_attachment: the ones whose octets came with the message.';
+
+--
+-- Name: COLUMN message.message_id; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.message.message_id IS 'The client''s own id, unique within its tenant.';
+
+--
+-- Name: COLUMN message.mime_message_id; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.message.mime_message_id IS 'The Message-ID field (RFC 5322 3.6.4) with its angle brackets: made at acceptance, the same on every attempt.';
+
+--
+-- Name: COLUMN message.reason; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.message.reason IS 'While queued: why it waits (the last reply). In state error: what ended it.';
+
+--
+-- Name: COLUMN message.settled; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.message.settled IS 'Recipients that are done while others are not, or were refused: [{"address","outcome":"sent"|"error","code","reason"}]; null: none apart from the whole.';
+
+--
+-- Name: message_attachment; Type: TABLE; Schema: mailproxy; Owner: -
+--
+
+CREATE TABLE mailproxy.message_attachment (
+    message_pk bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    ordinal smallint NOT NULL,
+    content bytea NOT NULL
+)
+PARTITION BY RANGE (created_at);
+ALTER TABLE ONLY mailproxy.message_attachment ALTER COLUMN content SET STORAGE EXTERNAL;
+
+--
+-- Name: TABLE message_attachment; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON TABLE mailproxy.message_attachment IS 'Octets of attachments that came as base64, decoded. ordinal: position in the message''s attachments, from 0.';
+
+--
+-- Name: message_body; Type: TABLE; Schema: mailproxy; Owner: -
+--
+
+CREATE TABLE mailproxy.message_body (
+    message_pk bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    content json NOT NULL
+)
+PARTITION BY RANGE (created_at);
+ALTER TABLE ONLY mailproxy.message_body ALTER COLUMN content SET COMPRESSION lz4;
+
+--
+-- Name: TABLE message_body; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON TABLE mailproxy.message_body IS 'What to send: the client''s message, its known fields. By day of acceptance; leaves by DROP of a partition.';
+
+--
+-- Name: queue; Type: TABLE; Schema: mailproxy; Owner: -
+--
+
+CREATE TABLE mailproxy.queue (
+    message_pk bigint NOT NULL,
+    due_at timestamp with time zone NOT NULL,
+    lease_token bigint,
+    lease_epoch bigint,
+    leased_at timestamp with time zone,
+    attempts integer DEFAULT 0 NOT NULL,
+    priority smallint NOT NULL,
+    state mailproxy.queue_state DEFAULT 'ready'::mailproxy.queue_state NOT NULL,
+    tenant_id text NOT NULL COLLATE pg_catalog."C",
+    account_id text NOT NULL COLLATE pg_catalog."C",
+    CONSTRAINT queue_lease_is_whole CHECK ((num_nulls(lease_token, lease_epoch, leased_at) = ANY (ARRAY[0, 3]))),
+    CONSTRAINT queue_leased_has_a_lease CHECK (((state = 'leased'::mailproxy.queue_state) = (lease_token IS NOT NULL)))
+)
+WITH (autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_threshold='1000', autovacuum_vacuum_cost_delay='0', autovacuum_analyze_scale_factor='0.05');
+
+--
+-- Name: TABLE queue; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON TABLE mailproxy.queue IS 'The work that is left: one small row per message that is not final. What is not due yet stays out of the index that claims read.';
+
+--
+-- Name: COLUMN queue.lease_epoch; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.queue.lease_epoch IS 'The worker (worker.epoch) that holds it. The lease lasts as long as that worker''s heartbeat is fresh.';
+
+--
+-- Name: COLUMN queue.attempts; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.queue.attempts IS 'Claims so far, ended or not: a message that kills its worker is seen here.';
+
+--
+-- Name: rate_bucket; Type: TABLE; Schema: mailproxy; Owner: -
+--
+
+CREATE TABLE mailproxy.rate_bucket (
+    tenant_id text NOT NULL COLLATE pg_catalog."C",
+    account_id text NOT NULL COLLATE pg_catalog."C",
+    period mailproxy.rate_period NOT NULL,
+    bucket_at timestamp with time zone NOT NULL,
+    taken integer DEFAULT 0 NOT NULL,
+    CONSTRAINT rate_bucket_taken_is_not_negative CHECK ((taken >= 0))
+)
+WITH (fillfactor='50');
+
+--
+-- Name: TABLE rate_bucket; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON TABLE mailproxy.rate_bucket IS 'Messages an account''s limits have let through, in slices of one hundredth of each period; correctable by hand.';
+
+--
+-- Name: rule; Type: TABLE; Schema: mailproxy; Owner: -
+--
+
+CREATE TABLE mailproxy.rule (
+    rule_id integer NOT NULL,
+    name text,
+    enabled boolean DEFAULT true NOT NULL,
+    priority integer NOT NULL,
+    days integer[] DEFAULT '{}'::integer[] NOT NULL,
+    start_hour smallint,
+    end_hour smallint,
+    cross_midnight boolean DEFAULT false NOT NULL,
+    interval_minutes integer DEFAULT 1 NOT NULL,
+    CONSTRAINT rule_end_hour_is_an_hour CHECK (((end_hour >= 0) AND (end_hour <= 23))),
+    CONSTRAINT rule_interval_is_positive CHECK ((interval_minutes >= 1)),
+    CONSTRAINT rule_start_hour_is_an_hour CHECK (((start_hour >= 0) AND (start_hour <= 23)))
+);
+
+--
+-- Name: TABLE rule; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON TABLE mailproxy.rule IS 'How often tenants without news are polled, by day and hour; the last matching enabled rule wins.';
+
+--
+-- Name: COLUMN rule.days; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.rule.days IS '0 = Monday … 6 = Sunday; empty: every day.';
+
+--
+-- Name: rule_rule_id_seq; Type: SEQUENCE; Schema: mailproxy; Owner: -
+--
+
+ALTER TABLE mailproxy.rule ALTER COLUMN rule_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME mailproxy.rule_rule_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+--
+-- Name: schema_migration; Type: TABLE; Schema: mailproxy; Owner: -
+--
+
+CREATE TABLE mailproxy.schema_migration (
+    version integer NOT NULL,
+    name text NOT NULL,
+    applied_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+--
+-- Name: TABLE schema_migration; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON TABLE mailproxy.schema_migration IS 'The migrations applied to this database, one row each.';
+
+--
+-- Name: tenant; Type: TABLE; Schema: mailproxy; Owner: -
+--
+
+CREATE TABLE mailproxy.tenant (
+    tenant_id text NOT NULL COLLATE pg_catalog."C",
+    name text,
+    active boolean DEFAULT true NOT NULL,
+    client_base_url text,
+    client_base_url_trusted boolean DEFAULT false NOT NULL,
+    client_sync_path text,
+    client_attachment_path text,
+    client_auth_sealed bytea,
+    client_auth_key_id text,
+    report_format mailproxy.report_format DEFAULT 'event'::mailproxy.report_format NOT NULL,
+    report_secret_sealed bytea,
+    report_secret_key_id text,
+    rate_limits jsonb,
+    large_file_config jsonb,
+    retry_delays integer[],
+    suspended_batches text[] DEFAULT '{}'::text[] NOT NULL,
+    api_key_hash bytea,
+    api_key_expires_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT tenant_api_key_hash_is_sha256 CHECK ((octet_length(api_key_hash) = 32)),
+    CONSTRAINT tenant_client_auth_names_its_key CHECK ((num_nulls(client_auth_sealed, client_auth_key_id) = ANY (ARRAY[0, 2]))),
+    CONSTRAINT tenant_expiry_needs_a_key CHECK (((api_key_expires_at IS NULL) OR (api_key_hash IS NOT NULL))),
+    CONSTRAINT tenant_id_is_short CHECK (((octet_length(tenant_id) >= 1) AND (octet_length(tenant_id) <= 255))),
+    CONSTRAINT tenant_report_secret_names_its_key CHECK ((num_nulls(report_secret_sealed, report_secret_key_id) = ANY (ARRAY[0, 2]))),
+    CONSTRAINT tenant_retry_delays_are_seconds CHECK ((0 <= ALL (retry_delays)))
+);
+
+--
+-- Name: TABLE tenant; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON TABLE mailproxy.tenant IS 'A store that hands over mail. The tenant "default" serves clients that know no tenants.';
+
+--
+-- Name: COLUMN tenant.active; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.tenant.active IS 'false: not polled; sending and reporting go on.';
+
+--
+-- Name: COLUMN tenant.client_base_url_trusted; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.tenant.client_base_url_trusted IS 'Set with the admin token: the URL may lead to private addresses.';
+
+--
+-- Name: COLUMN tenant.client_auth_sealed; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.tenant.client_auth_sealed IS 'The client_auth object as JSON, AES-256-GCM: 12 octets nonce, ciphertext, 16 octets tag; bound to tenant_id.';
+
+--
+-- Name: COLUMN tenant.client_auth_key_id; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.tenant.client_auth_key_id IS 'Which key of MAIL_PROXY_ENCRYPTION_KEY opens it.';
+
+--
+-- Name: COLUMN tenant.retry_delays; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.tenant.retry_delays IS 'Seconds before each retry; null: the service''s own schedule.';
+
+--
+-- Name: COLUMN tenant.suspended_batches; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.tenant.suspended_batches IS '{*}: the whole tenant; else the batch codes that are suspended.';
+
+--
+-- Name: COLUMN tenant.api_key_hash; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.tenant.api_key_hash IS 'SHA-256 of the tenant token; the token itself is shown once and kept nowhere.';
+
+--
+-- Name: tenant_sync; Type: TABLE; Schema: mailproxy; Owner: -
+--
+
+CREATE TABLE mailproxy.tenant_sync (
+    tenant_id text NOT NULL COLLATE pg_catalog."C",
+    news_seq bigint DEFAULT 1 NOT NULL,
+    told_seq bigint DEFAULT 0 NOT NULL,
+    last_sync_at timestamp with time zone,
+    failures integer DEFAULT 0 NOT NULL,
+    retry_at timestamp with time zone,
+    last_error text,
+    lease_epoch bigint,
+    lease_token bigint,
+    leased_at timestamp with time zone,
+    CONSTRAINT tenant_sync_lease_is_whole CHECK ((num_nulls(lease_epoch, lease_token, leased_at) = ANY (ARRAY[0, 3]))),
+    CONSTRAINT tenant_sync_told_what_was_news CHECK ((told_seq <= news_seq))
+)
+WITH (fillfactor='50');
+
+--
+-- Name: TABLE tenant_sync; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON TABLE mailproxy.tenant_sync IS 'Where the conversation with each tenant stands: one process at a time holds the lease and calls the tenant.';
+
+--
+-- Name: COLUMN tenant_sync.news_seq; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.tenant_sync.news_seq IS 'Raised in the transaction that makes news for the tenant (an event, run-now); above told_seq means: call it.';
+
+--
+-- Name: COLUMN tenant_sync.told_seq; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.tenant_sync.told_seq IS 'The news_seq that the last acknowledged call had seen.';
+
+--
+-- Name: COLUMN tenant_sync.last_sync_at; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.tenant_sync.last_sync_at IS 'When the tenant was last called; in the future when its answer asked not to be disturbed until then.';
+
+--
+-- Name: COLUMN tenant_sync.retry_at; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.tenant_sync.retry_at IS 'After a failure: not before; null when the last call went well.';
+
+--
+-- Name: worker; Type: TABLE; Schema: mailproxy; Owner: -
+--
+
+CREATE TABLE mailproxy.worker (
+    epoch bigint NOT NULL,
+    host text NOT NULL,
+    pid integer NOT NULL,
+    version text NOT NULL,
+    started_at timestamp with time zone DEFAULT now() NOT NULL,
+    heartbeat_at timestamp with time zone DEFAULT now() NOT NULL,
+    in_flight integer DEFAULT 0 NOT NULL,
+    lease_s integer NOT NULL,
+    ended_at timestamp with time zone,
+    ended_how text,
+    CONSTRAINT worker_end_is_explained CHECK ((num_nulls(ended_at, ended_how) = ANY (ARRAY[0, 2]))),
+    CONSTRAINT worker_lease_is_positive CHECK ((lease_s > 0))
+)
+WITH (fillfactor='50');
+
+--
+-- Name: TABLE worker; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON TABLE mailproxy.worker IS 'Worker processes; an epoch names one life of one process and is never used again.';
+
+--
+-- Name: COLUMN worker.heartbeat_at; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.worker.heartbeat_at IS 'Older than lease_s seconds: the worker counts as dead and what it held is taken over.';
+
+--
+-- Name: COLUMN worker.ended_how; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.worker.ended_how IS 'stopped (it said so itself) or reaped (its heartbeat ran out).';
+
+--
+-- Name: worker_epoch_seq; Type: SEQUENCE; Schema: mailproxy; Owner: -
+--
+
+ALTER TABLE mailproxy.worker ALTER COLUMN epoch ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME mailproxy.worker_epoch_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+--
+-- Name: account account_pkey; Type: CONSTRAINT; Schema: mailproxy; Owner: -
+--
+
+ALTER TABLE ONLY mailproxy.account
+    ADD CONSTRAINT account_pkey PRIMARY KEY (tenant_id, account_id);
+
+--
+-- Name: account_state account_state_pkey; Type: CONSTRAINT; Schema: mailproxy; Owner: -
+--
+
+ALTER TABLE ONLY mailproxy.account_state
+    ADD CONSTRAINT account_state_pkey PRIMARY KEY (tenant_id, account_id);
+
+--
+-- Name: attempt attempt_pkey; Type: CONSTRAINT; Schema: mailproxy; Owner: -
+--
+
+ALTER TABLE ONLY mailproxy.attempt
+    ADD CONSTRAINT attempt_pkey PRIMARY KEY (attempt_pk, ended_at);
+
+--
+-- Name: command_log command_log_pkey; Type: CONSTRAINT; Schema: mailproxy; Owner: -
+--
+
+ALTER TABLE ONLY mailproxy.command_log
+    ADD CONSTRAINT command_log_pkey PRIMARY KEY (command_id);
+
+--
+-- Name: event event_pkey; Type: CONSTRAINT; Schema: mailproxy; Owner: -
+--
+
+ALTER TABLE ONLY mailproxy.event
+    ADD CONSTRAINT event_pkey PRIMARY KEY (event_pk, created_at);
+
+--
+-- Name: instance instance_pkey; Type: CONSTRAINT; Schema: mailproxy; Owner: -
+--
+
+ALTER TABLE ONLY mailproxy.instance
+    ADD CONSTRAINT instance_pkey PRIMARY KEY (instance_id);
+
+--
+-- Name: message_attachment message_attachment_pkey; Type: CONSTRAINT; Schema: mailproxy; Owner: -
+--
+
+ALTER TABLE ONLY mailproxy.message_attachment
+    ADD CONSTRAINT message_attachment_pkey PRIMARY KEY (message_pk, created_at, ordinal);
+
+--
+-- Name: message_body message_body_pkey; Type: CONSTRAINT; Schema: mailproxy; Owner: -
+--
+
+ALTER TABLE ONLY mailproxy.message_body
+    ADD CONSTRAINT message_body_pkey PRIMARY KEY (message_pk, created_at);
+
+--
+-- Name: message message_id_is_unique_in_its_tenant; Type: CONSTRAINT; Schema: mailproxy; Owner: -
+--
+
+ALTER TABLE ONLY mailproxy.message
+    ADD CONSTRAINT message_id_is_unique_in_its_tenant UNIQUE (tenant_id, message_id);
+
+--
+-- Name: message message_pkey; Type: CONSTRAINT; Schema: mailproxy; Owner: -
+--
+
+ALTER TABLE ONLY mailproxy.message
+    ADD CONSTRAINT message_pkey PRIMARY KEY (message_pk);
+
+--
+-- Name: queue queue_pkey; Type: CONSTRAINT; Schema: mailproxy; Owner: -
+--
+
+ALTER TABLE ONLY mailproxy.queue
+    ADD CONSTRAINT queue_pkey PRIMARY KEY (message_pk);
+
+--
+-- Name: rate_bucket rate_bucket_pkey; Type: CONSTRAINT; Schema: mailproxy; Owner: -
+--
+
+ALTER TABLE ONLY mailproxy.rate_bucket
+    ADD CONSTRAINT rate_bucket_pkey PRIMARY KEY (tenant_id, account_id, period, bucket_at);
+
+--
+-- Name: rule rule_pkey; Type: CONSTRAINT; Schema: mailproxy; Owner: -
+--
+
+ALTER TABLE ONLY mailproxy.rule
+    ADD CONSTRAINT rule_pkey PRIMARY KEY (rule_id);
+
+--
+-- Name: schema_migration schema_migration_pkey; Type: CONSTRAINT; Schema: mailproxy; Owner: -
+--
+
+ALTER TABLE ONLY mailproxy.schema_migration
+    ADD CONSTRAINT schema_migration_pkey PRIMARY KEY (version);
+
+--
+-- Name: tenant tenant_api_key_hash_key; Type: CONSTRAINT; Schema: mailproxy; Owner: -
+--
+
+ALTER TABLE ONLY mailproxy.tenant
+    ADD CONSTRAINT tenant_api_key_hash_key UNIQUE (api_key_hash);
+
+--
+-- Name: tenant tenant_pkey; Type: CONSTRAINT; Schema: mailproxy; Owner: -
+--
+
+ALTER TABLE ONLY mailproxy.tenant
+    ADD CONSTRAINT tenant_pkey PRIMARY KEY (tenant_id);
+
+--
+-- Name: tenant_sync tenant_sync_pkey; Type: CONSTRAINT; Schema: mailproxy; Owner: -
+--
+
+ALTER TABLE ONLY mailproxy.tenant_sync
+    ADD CONSTRAINT tenant_sync_pkey PRIMARY KEY (tenant_id);
+
+--
+-- Name: worker worker_pkey; Type: CONSTRAINT; Schema: mailproxy; Owner: -
+--
+
+ALTER TABLE ONLY mailproxy.worker
+    ADD CONSTRAINT worker_pkey PRIMARY KEY (epoch);
+
+--
+-- Name: attempt_by_message; Type: INDEX; Schema: mailproxy; Owner: -
+--
+
+CREATE INDEX attempt_by_message ON ONLY mailproxy.attempt USING btree (message_pk);
+
+--
+-- Name: command_log_by_tenant; Type: INDEX; Schema: mailproxy; Owner: -
+--
+
+CREATE INDEX command_log_by_tenant ON mailproxy.command_log USING btree (tenant_id, command_at);
+
+--
+-- Name: event_by_message; Type: INDEX; Schema: mailproxy; Owner: -
+--
+
+CREATE INDEX event_by_message ON ONLY mailproxy.event USING btree (message_pk);
+
+--
+-- Name: event_unreported; Type: INDEX; Schema: mailproxy; Owner: -
+--
+
+CREATE INDEX event_unreported ON ONLY mailproxy.event USING btree (tenant_id, event_pk) WHERE (reported_at IS NULL);
+
+--
+-- Name: message_listing; Type: INDEX; Schema: mailproxy; Owner: -
+--
+
+CREATE INDEX message_listing ON mailproxy.message USING btree (tenant_id, priority, created_at, message_id);
+
+--
+-- Name: queue_leased; Type: INDEX; Schema: mailproxy; Owner: -
+--
+
+CREATE INDEX queue_leased ON mailproxy.queue USING btree (lease_epoch) WHERE (state = 'leased'::mailproxy.queue_state);
+
+--
+-- Name: queue_ready; Type: INDEX; Schema: mailproxy; Owner: -
+--
+
+CREATE INDEX queue_ready ON mailproxy.queue USING btree (tenant_id, account_id, priority, message_pk) WHERE (state = 'ready'::mailproxy.queue_state);
+
+--
+-- Name: queue_scheduled; Type: INDEX; Schema: mailproxy; Owner: -
+--
+
+CREATE INDEX queue_scheduled ON mailproxy.queue USING btree (due_at) WHERE (state = 'scheduled'::mailproxy.queue_state);
+
+--
+-- Name: worker_alive; Type: INDEX; Schema: mailproxy; Owner: -
+--
+
+CREATE INDEX worker_alive ON mailproxy.worker USING btree (epoch) WHERE (ended_at IS NULL);
+
+--
+-- Name: account_state account_state_tenant_id_account_id_fkey; Type: FK CONSTRAINT; Schema: mailproxy; Owner: -
+--
+
+ALTER TABLE ONLY mailproxy.account_state
+    ADD CONSTRAINT account_state_tenant_id_account_id_fkey FOREIGN KEY (tenant_id, account_id) REFERENCES mailproxy.account(tenant_id, account_id) ON DELETE CASCADE;
+
+--
+-- Name: account account_tenant_id_fkey; Type: FK CONSTRAINT; Schema: mailproxy; Owner: -
+--
+
+ALTER TABLE ONLY mailproxy.account
+    ADD CONSTRAINT account_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES mailproxy.tenant(tenant_id) ON DELETE CASCADE;
+
+--
+-- Name: message message_account_exists; Type: FK CONSTRAINT; Schema: mailproxy; Owner: -
+--
+
+ALTER TABLE ONLY mailproxy.message
+    ADD CONSTRAINT message_account_exists FOREIGN KEY (tenant_id, account_id) REFERENCES mailproxy.account(tenant_id, account_id) ON DELETE CASCADE;
+
+--
+-- Name: queue queue_message_pk_fkey; Type: FK CONSTRAINT; Schema: mailproxy; Owner: -
+--
+
+ALTER TABLE ONLY mailproxy.queue
+    ADD CONSTRAINT queue_message_pk_fkey FOREIGN KEY (message_pk) REFERENCES mailproxy.message(message_pk) ON DELETE CASCADE;
+
+--
+-- Name: rate_bucket rate_bucket_tenant_id_account_id_fkey; Type: FK CONSTRAINT; Schema: mailproxy; Owner: -
+--
+
+ALTER TABLE ONLY mailproxy.rate_bucket
+    ADD CONSTRAINT rate_bucket_tenant_id_account_id_fkey FOREIGN KEY (tenant_id, account_id) REFERENCES mailproxy.account(tenant_id, account_id) ON DELETE CASCADE;
+
+--
+-- Name: tenant_sync tenant_sync_tenant_id_fkey; Type: FK CONSTRAINT; Schema: mailproxy; Owner: -
+--
+
+ALTER TABLE ONLY mailproxy.tenant_sync
+    ADD CONSTRAINT tenant_sync_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES mailproxy.tenant(tenant_id) ON DELETE CASCADE;
