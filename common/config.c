@@ -167,7 +167,10 @@ out:
     return rc;
 }
 
-/* The environment's value, else the file's, else the default; *ret owned, NULL when none. */
+/*
+ * The environment's value, else the file's, else the default; *ret owned, NULL when none. An empty value counts as not
+ * set, but for a list, which may be empty.
+ */
 static enum err config_find(const struct config_setting *s, char **ret, struct error *err)
 {
     char file_name[128];

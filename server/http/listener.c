@@ -16,6 +16,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "common/clock.h"
 #include "common/log.h"
@@ -37,6 +40,8 @@ struct listener {
     const struct route *routes;    /* borrowed */
     struct body_room *room;
     struct mg_context *mg;
+    struct sockaddr_storage address; /* where it listens */
+    socklen_t address_octets;
     char note[LISTENER_NOTE_OCTETS]; /* civetweb's first complaint while it starts */
 };
 
@@ -219,15 +224,18 @@ static int listener_log_message(const struct mg_connection *conn, const char *te
 }
 
 /* Resolve the host to listen on; civetweb gets numbers. */
-static enum err listener_resolve(const struct config *config, char *ret, size_t n,
-                                 struct error *err)
+static enum err listener_resolve(struct listener *listener, char *ret, size_t n, struct error *err)
 {
+    const struct config *config = listener->context->config;
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
     struct addrinfo *found = NULL;
     char host[LISTENER_ADDRESS_OCTETS];
-    int failed = getaddrinfo(config->host, NULL, &hints, &found);
+    char port[8];
     bool loopback, six;
+    int failed;
 
+    snprintf(port, sizeof(port), "%lld", (long long)config->port);
+    failed = getaddrinfo(config->host, port, &hints, &found);
     if (!failed)
         failed = getnameinfo(found->ai_addr, found->ai_addrlen, host, sizeof(host), NULL, 0,
                              NI_NUMERICHOST);
@@ -238,6 +246,8 @@ static enum err listener_resolve(const struct config *config, char *ret, size_t 
                          gai_strerror(failed));
     }
     six = found->ai_family == AF_INET6;
+    memcpy(&listener->address, found->ai_addr, found->ai_addrlen);
+    listener->address_octets = found->ai_addrlen;
     freeaddrinfo(found);
     loopback = six ? !strcmp(host, "::1") : !strncmp(host, "127.", 4);
     if (!loopback && !config->api_token && !config->allow_open_listen)
@@ -315,7 +325,7 @@ enum err listener_new(const struct context *context, const struct route *routes,
     rc = body_room_new((size_t)context->config->max_body_bytes,
                        (size_t)context->config->max_bodies_in_flight_bytes, &listener->room, err);
     if (!rc)
-        rc = listener_resolve(context->config, address, sizeof(address), err);
+        rc = listener_resolve(listener, address, sizeof(address), err);
     if (!rc)
         rc = listener_start(listener, address, err);
     if (rc) {
@@ -326,12 +336,43 @@ enum err listener_new(const struct context *context, const struct route *routes,
     return ERR_OK;
 }
 
+/*
+ * civetweb looks whether it shall stop when a client comes, or every two seconds. Be that client.
+ * To connect to 0.0.0.0 or :: is, on Linux, to connect to ourselves.
+ */
+static void *listener_nudge(void *arg)
+{
+    const struct listener *listener = arg;
+    const struct timespec pause = {.tv_nsec = 20 * 1000000};
+    int fd;
+
+    nanosleep(
+        &pause,
+        NULL); /* let mg_stop() raise its flag first; should it be later, two seconds do no harm */
+    fd = socket(listener->address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd >= 0) {
+        (void)!connect(fd, (const struct sockaddr *)&listener->address, listener->address_octets);
+        close(fd);
+    }
+    return NULL;
+}
+
+static void listener_stop(struct listener *listener)
+{
+    pthread_t nudge;
+    bool nudged = !pthread_create(&nudge, NULL, listener_nudge, listener);
+
+    mg_stop(listener->mg);
+    if (nudged)
+        pthread_join(nudge, NULL);
+}
+
 void listener_free(struct listener *listener)
 {
     if (!listener)
         return;
     if (listener->mg) {
-        mg_stop(listener->mg);
+        listener_stop(listener);
         mg_exit_library();
     }
     body_room_free(listener->room);
