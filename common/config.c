@@ -123,8 +123,7 @@ static void *config_field(struct config *config, const struct config_setting *s)
     return (char *)config + s->offset;
 }
 
-/* Surrounding white space never belongs to a value; an empty one counts as not set. *ret: owned or
- * NULL. */
+/* Surrounding white space never belongs to a value. *ret is owned. */
 static enum err config_trim(const char *name, const char *text, size_t n, char **ret,
                             struct error *err)
 {
