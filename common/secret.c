@@ -1,5 +1,6 @@
 #include "common/secret.h"
 
+#include <assert.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -29,6 +30,24 @@ struct secret_ring {
     size_t count;
     struct secret_key keys[SECRET_KEYS_MAX];
 };
+
+void secret_context(char ret[SECRET_CONTEXT_OCTETS], const char *const *parts)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; parts[i]; i++) {
+        if (i)
+            ret[n++] = '/';
+        for (const char *p = parts[i]; *p; p++) {
+            assert(n + sizeof("%2F/") < SECRET_CONTEXT_OCTETS);
+            if (*p == '/' || *p == '%')
+                n += (size_t)snprintf(ret + n, sizeof("%2F"), "%%%02X", (unsigned)*p);
+            else
+                ret[n++] = *p;
+        }
+    }
+    ret[n] = '\0';
+}
 
 /* The id tells nothing of use about the key: 32 bits of a hash of 256 random ones. */
 static enum err secret_name_key(struct secret_key *key, struct error *err)
@@ -144,7 +163,7 @@ enum err secret_seal(const struct secret_ring *ring, const char *context, const 
     unsigned char *nonce, *body;
     enum err rc = ERR_OK;
 
-    if (ring->count == 0)
+    if (!ring || ring->count == 0)
         return error_set(err, ERR_SECRET, "no MAIL_PROXY_ENCRYPTION_KEY to store a secret with; %s",
                          SECRET_HOW_TO_MAKE_A_KEY);
     if (n > SECRET_PLAIN_CAP_OCTETS)

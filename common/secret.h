@@ -15,6 +15,15 @@
 
 enum { SECRET_KEY_OCTETS = 32, SECRET_KEY_ID_OCTETS = 9, SECRET_PLAIN_CAP_OCTETS = 65536 };
 
+/* Two ids of 255 octets, each of them escaped, and the words around them. */
+enum { SECRET_CONTEXT_OCTETS = 2048 };
+/*
+ * Join words and ids with slashes, up to a NULL: {"account", "acme", "a/b", "password", NULL} gives
+ * "account/acme/a%2Fb/password". Slashes and percent signs within a part are escaped (RFC 3986
+ * section 2.1), so that no two lists of parts make the same context.
+ */
+void secret_context(char ret[SECRET_CONTEXT_OCTETS], const char *const *parts);
+
 struct secret_ring; /* immutable after secret_ring_new(); threads may share it */
 
 /*
@@ -33,7 +42,8 @@ struct sealed {
 };
 void sealed_clear(struct sealed *s);
 
-/* ERR_SECRET: no key. ERR_INPUT: longer than SECRET_PLAIN_CAP_OCTETS. */
+/* A NULL ring is an empty one. ERR_SECRET: no key. ERR_INPUT: longer than SECRET_PLAIN_CAP_OCTETS.
+ */
 enum err secret_seal(const struct secret_ring *ring, const char *context, const char *plain,
                      struct sealed *ret, struct error *err) MUST_CHECK;
 /* *ret: NUL-terminated, owned; wipe it with secret_wipe_free(). ERR_SECRET: unknown key, wrong

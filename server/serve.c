@@ -12,8 +12,22 @@
 #include "server/http/listener.h"
 #include "server/notifier.h"
 #include "server/routes/routes.h"
+#include "sql/statements.h"
 
 #define SERVE_APPLICATION_NAME "mailproxy-server"
+
+/* Workers make them day by day; a server that starts without any, after days, must not find that
+ * there is no room for today's messages. */
+static void serve_make_partitions(struct db_conn *db)
+{
+    struct db_params none = {0};
+    PGresult *res = NULL;
+    struct error err;
+
+    if (db_run(db, &SQL_CREATE_PARTITIONS, &none, &res, &err))
+        log_error(LOG_WARN, "http", "partitions_not_made", &err);
+    PQclear(res);
+}
 
 /* Is the database there, and its schema the one we were built for? */
 static enum err serve_check_database(struct db_pool *pool, struct error *err)
@@ -23,6 +37,8 @@ static enum err serve_check_database(struct db_pool *pool, struct error *err)
 
     if (!rc)
         rc = migrate_check(db, err);
+    if (!rc)
+        serve_make_partitions(db);
     db_pool_give(pool, db);
     return rc;
 }

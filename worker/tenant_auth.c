@@ -3,12 +3,12 @@
  */
 #include "worker/tenant_auth.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "common/json.h"
-
-enum { TENANT_AUTH_CONTEXT_CAP = 1024 };
+#include "common/token.h"
 
 void tenant_auth_clear(struct tenant_auth *auth)
 {
@@ -59,13 +59,22 @@ enum err tenant_auth_open_text(const struct secret_ring *keys, const char *tenan
                                const char *field, const char *key_id, const unsigned char *octets,
                                size_t len, char **ret, struct error *err)
 {
-    struct buf context = BUF_INIT(TENANT_AUTH_CONTEXT_CAP);
+    char context[SECRET_CONTEXT_OCTETS];
 
-    buf_printf(&context, "tenant/%s/%s", tenant_id, field);
-    enum err rc = buf_check(&context, "a tenant id", err);
-    if (!rc)
-        rc = secret_open(keys, context.data, key_id, octets, len, ret, err);
-    buf_clear(&context);
+    secret_context(context, (const char *const[]){"tenant", tenant_id, field, NULL});
+    return secret_open(keys, context, key_id, octets, len, ret, err);
+}
+
+static enum err tenant_auth_parse(const char *plain, struct tenant_auth *ret, struct error *err)
+{
+    struct json_syntax_error syntax;
+    cJSON *object = NULL;
+    enum err rc;
+
+    if (json_parse(plain, strlen(plain), &object, &syntax, NULL))
+        return error_set(err, ERR_INPUT, "the credentials are not JSON");
+    rc = tenant_auth_read(object, ret, err);
+    cJSON_Delete(object);
     return rc;
 }
 
@@ -73,8 +82,6 @@ enum err tenant_auth_open(const struct secret_ring *keys, const char *tenant_id,
                           const unsigned char *octets, size_t len, struct tenant_auth *ret,
                           struct error *err)
 {
-    struct json_syntax_error syntax;
-    cJSON *object = NULL;
     char *plain = NULL;
 
     if (!octets) {
@@ -83,13 +90,32 @@ enum err tenant_auth_open(const struct secret_ring *keys, const char *tenant_id,
     }
     enum err rc =
         tenant_auth_open_text(keys, tenant_id, "client_auth", key_id, octets, len, &plain, err);
-    if (rc)
-        return rc;
-    if (json_parse(plain, strlen(plain), &object, &syntax, NULL))
-        rc = error_set(err, ERR_INPUT, "client_auth is not JSON");
-    else
-        rc = tenant_auth_read(object, ret, err);
-    cJSON_Delete(object);
+    if (!rc)
+        rc = tenant_auth_parse(plain, ret, err);
+    secret_wipe_free(plain);
+    return rc;
+}
+
+enum err tenant_auth_open_own(const struct secret_ring *keys, const char *tenant_id,
+                              const char *message_id, const cJSON *object, struct tenant_auth *ret,
+                              struct error *err)
+{
+    const char *sealed = cJSON_GetStringValue(json_get(object, "sealed"));
+    const char *key_id = cJSON_GetStringValue(json_get(object, "key_id"));
+    char context[SECRET_CONTEXT_OCTETS];
+    unsigned char *octets = NULL;
+    char *plain = NULL;
+    size_t len = 0;
+
+    if (!sealed || !key_id)
+        return tenant_auth_read(object, ret, err);
+    secret_context(context, (const char *const[]){"message", tenant_id, message_id, "auth", NULL});
+    enum err rc = token_base64_decode(sealed, strlen(sealed), &octets, &len, err);
+    if (!rc)
+        rc = secret_open(keys, context, key_id, octets, len, &plain, err);
+    if (!rc)
+        rc = tenant_auth_parse(plain, ret, err);
+    free(octets);
     secret_wipe_free(plain);
     return rc;
 }

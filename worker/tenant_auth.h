@@ -27,6 +27,13 @@ enum err tenant_auth_read(const cJSON *object, struct tenant_auth *ret,
 enum err tenant_auth_open(const struct secret_ring *keys, const char *tenant_id, const char *key_id,
                           const unsigned char *octets, size_t len, struct tenant_auth *ret,
                           struct error *err) MUST_CHECK;
+/*
+ * Read the `auth` that an attachment of a message brought along. The server stores it sealed:
+ * {"sealed": BASE64, "key_id": ...}; one without a secret is there as it came. Errors as above.
+ */
+enum err tenant_auth_open_own(const struct secret_ring *keys, const char *tenant_id,
+                              const char *message_id, const cJSON *object, struct tenant_auth *ret,
+                              struct error *err) MUST_CHECK;
 /* Open another sealed text of the tenant, such as "report_secret"; free it with secret_wipe_free().
  */
 enum err tenant_auth_open_text(const struct secret_ring *keys, const char *tenant_id,

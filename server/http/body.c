@@ -106,13 +106,20 @@ bool body_is_announced(const struct mg_connection *conn)
            body_header(conn, "Transfer-Encoding", &count);
 }
 
-static void body_say_continue(struct mg_connection *conn)
+bool body_is_awaited(const struct mg_connection *conn, const struct body *body)
 {
-    static const char text[] = "HTTP/1.1 100 Continue\r\n\r\n";
     const char *expect = mg_get_header(conn, "Expect");
 
-    if (expect && !strcasecmp(expect, "100-continue"))
+    return !body->invited && expect && !strcasecmp(expect, "100-continue");
+}
+
+static void body_invite(struct mg_connection *conn, struct body *body)
+{
+    static const char text[] = "HTTP/1.1 100 Continue\r\n\r\n";
+
+    if (body_is_awaited(conn, body))
         mg_write(conn, text, sizeof(text) - 1);
+    body->invited = true;
 }
 
 enum body_end body_read(struct mg_connection *conn, struct body_room *room, struct body *ret)
@@ -126,7 +133,7 @@ enum body_end body_read(struct mg_connection *conn, struct body_room *room, stru
     if (length > 0 && (unsigned long long)length > room->max_one)
         return BODY_TOO_LARGE;
     if (body_is_announced(conn))
-        body_say_continue(conn);
+        body_invite(conn, ret);
     while (end == BODY_OK && (length < 0 || text.len < (size_t)length)) {
         char *at = buf_reserve(&text, BODY_READ_OCTETS);
         int n = at ? mg_read(conn, at, BODY_READ_OCTETS) : -1;

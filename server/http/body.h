@@ -27,6 +27,7 @@ struct body {
     char *text;             /* owned; freed by body_parse() */
     size_t len;
     size_t charged; /* octets taken of the room */
+    bool invited;   /* the client may send it: 100 Continue was said, or was not asked for */
 };
 
 enum body_end {
@@ -53,6 +54,8 @@ enum body_end body_measure(struct body *body);
 enum err body_parse(struct body *body, cJSON **ret, struct json_syntax_error *ret_syntax,
                     struct error *err) MUST_CHECK;
 void body_clear(struct body *body);
+/* Does the client wait for our word before it sends the body (RFC 9110 section 10.1.1)? */
+bool body_is_awaited(const struct mg_connection *conn, const struct body *body);
 /* Read a refused body's rest for a moment, so that closing the connection does not destroy the
  * answer on its way. */
 void body_drain(struct mg_connection *conn);

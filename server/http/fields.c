@@ -288,6 +288,19 @@ bool fields_ints(struct fields *f, const char *name, uint32_t max_count, int64_t
     return true;
 }
 
+const char *fields_line(struct fields *f, const char *name, unsigned flags, size_t max_octets)
+{
+    const char *text = fields_text(f, name, flags, max_octets);
+
+    for (const unsigned char *p = (const unsigned char *)text; p && *p; p++) {
+        if (*p < ' ' || *p == 0x7f) {
+            fields_refuse(f, name, "contains a control character");
+            return NULL;
+        }
+    }
+    return text;
+}
+
 const char *fields_url_part(struct fields *f, const char *name)
 {
     const char *text = fields_text(f, name, 0, FIELDS_URL_OCTETS_MAX);

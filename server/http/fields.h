@@ -48,6 +48,8 @@ const cJSON *fields_array(struct fields *f, const char *name, unsigned flags);
 /* An array of at most max_count integers, appended to *ret. false: absent, null or wrong. */
 bool fields_ints(struct fields *f, const char *name, uint32_t max_count, int64_t min, int64_t max,
                  struct db_array *ret);
+/* As fields_text(), for what becomes part of a line of some protocol: no control characters. */
+const char *fields_line(struct fields *f, const char *name, unsigned flags, size_t max_octets);
 /* As fields_text(), for a URL or a part of one: no control characters, no spaces. An empty one
  * reads as absent. */
 const char *fields_url_part(struct fields *f, const char *name);

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/json.h"
 #include "common/log.h"
 #include "server/http/body.h"
 #include "server/http/fields.h"
@@ -84,11 +85,15 @@ static void listener_refuse_body(struct reply *reply, enum body_end end)
 
 static void listener_refuse_syntax(struct reply *reply, const struct json_syntax_error *syntax)
 {
-    buf_printf(reply_json(reply, 422),
+    struct buf *out = reply_json(reply, 422);
+
+    buf_printf(out,
                "{\"detail\":[{\"type\":\"json_invalid\",\"loc\":[\"body\",%zu],\"msg\":\"JSON "
                "decode error\","
-               "\"input\":{},\"ctx\":{\"error\":\"%s\"}}]}",
-               syntax->offset, syntax->reason);
+               "\"input\":{},\"ctx\":{\"error\":",
+               syntax->offset);
+    json_append_string(out, syntax->reason); /* "Invalid \\escape" needs one itself */
+    buf_append_str(out, "}}]}");
 }
 
 /* Read and parse what the route wants of the body. false: answered already. */
@@ -135,7 +140,8 @@ static void listener_decide_close(const struct body *body, struct reply *reply)
     long long length = mg_get_request_info(reply->conn)->content_length;
 
     if ((length < 0 && body_is_announced(reply->conn)) ||
-        (!body->room && length > LISTENER_SMALL_BODY_OCTETS))
+        (!body->room && length > LISTENER_SMALL_BODY_OCTETS) ||
+        body_is_awaited(reply->conn, body)) /* it may come or not, nobody knows */
         reply->close = true;
 }
 
@@ -184,7 +190,7 @@ static int listener_begin_request(struct mg_connection *conn)
         listener_run(listener, &req, info->query_string, &body, &reply);
     reply_send(&reply);
     listener_log(&req, &reply, started_us);
-    if (reply.close && body_is_announced(conn))
+    if (reply.close && body_is_announced(conn) && !body_is_awaited(conn, &body))
         body_drain(conn);
     large = body.charged > LISTENER_LARGE_BODY_OCTETS;
     body_clear(&body);
@@ -343,7 +349,7 @@ enum err listener_new(const struct context *context, const struct route *routes,
 static void *listener_nudge(void *arg)
 {
     const struct listener *listener = arg;
-    const struct timespec pause = {.tv_nsec = 20 * 1000000};
+    const struct timespec pause = {.tv_nsec = 20 * 1000000L};
     int fd;
 
     nanosleep(

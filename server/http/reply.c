@@ -111,10 +111,14 @@ static const char *reply_reason(int status)
                    {403, "Forbidden"},
                    {404, "Not Found"},
                    {405, "Method Not Allowed"},
+                   {408, "Request Timeout"},
+                   {411, "Length Required"},
                    {413, "Content Too Large"},
+                   {414, "URI Too Long"},
                    {422, "Unprocessable Content"},
                    {431, "Request Header Fields Too Large"},
-                   {503, "Service Unavailable"}};
+                   {503, "Service Unavailable"},
+                   {505, "HTTP Version Not Supported"}};
 
     for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
         if (reasons[i].status == status)

@@ -12,10 +12,12 @@
 #include "common/token.h"
 #include "common/utf8.h"
 #include "server/http/object.h"
+#include "server/intake/credentials.h"
 
 enum {
     ATTACHMENT_NAME_CHARACTERS_MAX = 255,
     ATTACHMENT_PATH_OCTETS_MAX = 8192,
+    ATTACHMENT_AUTH_CAP_OCTETS = 2 * SECRET_PLAIN_CAP_OCTETS, /* sealed, in base64 */
     ATTACHMENT_MD5_DIGITS = 32
 };
 
@@ -281,26 +283,34 @@ static void attachment_append_given(struct object *o, const cJSON *source, const
     }
 }
 
-/* An object's known members, and nothing else of it. */
-static void attachment_append_object(struct object *o, const cJSON *source, const char *name,
-                                     const char *const *members)
+static void attachment_append_s3(struct object *o, const cJSON *s3)
 {
-    const cJSON *item = json_get_value(source, name);
     struct object inner;
 
-    if (!cJSON_IsObject(item))
-        return;
-    object_key(o, name);
+    object_key(o, "s3");
     inner = object_open(o->out);
-    for (; *members; members++)
-        attachment_append_given(&inner, item, *members);
+    attachment_append_given(&inner, s3, "bucket");
+    attachment_append_given(&inner, s3, "key");
     object_close(&inner);
 }
 
-static void attachment_append(const struct attachment *a, struct buf *out, size_t kept)
+/* What goes in as `auth`: owned, *ret is left empty where there is none. May reject the draft. */
+static enum err attachment_seal_auth(const struct attachment *a, struct draft *d, int32_t ordinal,
+                                     const struct validate_limits *limits, struct buf *ret,
+                                     struct error *err)
 {
-    static const char *const s3_members[] = {"bucket", "key", NULL};
-    static const char *const auth_members[] = {"method", "user", "password", "token", NULL};
+    const cJSON *auth = json_get_value(a->source, "auth");
+    enum err rc = auth ? credentials_append(d, auth, limits->keys, ret, err) : ERR_OK;
+
+    if (!rc || rc == ERR_NOMEM)
+        return rc;
+    draft_reject(d, "invalid attachments: auth of attachment %d: %s", (int)ordinal + 1, err->text);
+    return ERR_OK;
+}
+
+static void attachment_append(const struct attachment *a, const struct buf *auth, struct buf *out,
+                              size_t kept)
+{
     char filename[4 * ATTACHMENT_NAME_CHARACTERS_MAX + 1];
     struct object o = object_open(out);
 
@@ -312,13 +322,13 @@ static void attachment_append(const struct attachment *a, struct buf *out, size_
     else if (json_get_value(a->source, "storage_path"))
         attachment_append_given(&o, a->source, "storage_path");
     else if (json_get_value(a->source, "s3"))
-        attachment_append_object(&o, a->source, "s3", s3_members);
+        attachment_append_s3(&o, json_get_value(a->source, "s3"));
     else
         attachment_append_given(&o, a->source, "url");
     object_text(&o, "fetch_mode", a->mode);
     attachment_append_given(&o, a->source, "mime_type");
     attachment_append_given(&o, a->source, "content_md5");
-    attachment_append_object(&o, a->source, "auth", auth_members);
+    object_raw(&o, "auth", auth->len ? auth->data : NULL);
     object_close(&o);
 }
 
@@ -326,6 +336,7 @@ enum err attachment_take(struct draft *d, const cJSON *item, int32_t ordinal,
                          const struct validate_limits *limits, struct error *err)
 {
     struct attachment a = {.source = item};
+    struct buf auth = BUF_INIT(ATTACHMENT_AUTH_CAP_OCTETS);
     size_t kept = 0;
     enum err rc = ERR_OK;
 
@@ -339,6 +350,9 @@ enum err attachment_take(struct draft *d, const cJSON *item, int32_t ordinal,
     if (a.encoded)
         rc = attachment_keep(&a, d, ordinal, limits, &kept, err);
     if (!rc && d->fate == DRAFT_OPEN)
-        attachment_append(&a, &d->content, kept);
+        rc = attachment_seal_auth(&a, d, ordinal, limits, &auth, err);
+    if (!rc && d->fate == DRAFT_OPEN)
+        attachment_append(&a, &auth, &d->content, kept);
+    buf_clear(&auth);
     return rc;
 }

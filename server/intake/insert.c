@@ -148,6 +148,7 @@ static void insert_mark_taken(struct draft *d, const char *reason)
 static enum err insert_replace(struct db_conn *db, struct insert_piece *piece, struct error *err)
 {
     struct db_array tenant_ids = db_array_of(DB_TEXT), ids = db_array_of(DB_TEXT);
+    struct db_array account_ids = db_array_of(DB_TEXT);
     struct db_params params = {0};
     PGresult *res = NULL;
     size_t left = 0;
@@ -156,10 +157,14 @@ static enum err insert_replace(struct db_conn *db, struct insert_piece *piece, s
     for (size_t i = 0; i < piece->count; i++) {
         db_array_text(&tenant_ids, piece->drafts[i]->tenant_id);
         db_array_text(&ids, piece->drafts[i]->id);
+        db_array_text(&account_ids, piece->drafts[i]->account_id);
     }
     rc = db_array_check(&ids, err);
+    if (!rc)
+        rc = db_array_check(&account_ids, err);
     db_param_array(&params, &tenant_ids);
     db_param_array(&params, &ids);
+    db_param_array(&params, &account_ids);
     if (!rc)
         rc = db_run(db, &SQL_REPLACE_MESSAGES, &params, &res, err);
     for (int row = 0; !rc && row < PQntuples(res); row++) {
@@ -179,6 +184,7 @@ static enum err insert_replace(struct db_conn *db, struct insert_piece *piece, s
     PQclear(res);
     db_array_clear(&tenant_ids);
     db_array_clear(&ids);
+    db_array_clear(&account_ids);
     return rc;
 }
 

@@ -67,14 +67,14 @@ static enum err lookup_apply(struct draft *d, const PGresult *res, int row, stru
 static enum err lookup_spread(struct lookup *l, const PGresult *res, struct error *err)
 {
     int pairs = (int)l->tenant_ids.count, pair = -1;
-    int *row_of = malloc((size_t)(pairs ? pairs : 1) * sizeof(int));
+    int *row_of = malloc(((size_t)pairs + 1) * sizeof(int)); /* malloc(0) may give NULL */
     const struct draft *before = NULL;
     struct draft key = {0};
     enum err rc = ERR_OK;
 
     if (!row_of)
         return error_set(err, ERR_NOMEM, "out of memory to look up accounts");
-    for (int i = 0; i < pairs; i++)
+    for (int i = 0; i <= pairs; i++)
         row_of[i] = -1;
     for (int row = 0; row < PQntuples(res); row++)
         row_of[db_int(res, row, 0) - 1] = row;

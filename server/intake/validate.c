@@ -58,9 +58,18 @@ static const char *validate_text(struct draft *d, enum draft_field field,
     return NULL;
 }
 
+/* An id goes into a header field of its own. */
+static const char *validate_id_text(const char *text)
+{
+    for (const unsigned char *p = (const unsigned char *)text; *p; p++)
+        if (*p < ' ' || *p == 0x7f)
+            return *p == '\r' || *p == '\n' ? "contains CR or LF" : "contains a control character";
+    return json_check_text(text);
+}
+
 static void validate_id(struct draft *d)
 {
-    d->id = validate_text(d, DRAFT_ID, json_check_text);
+    d->id = validate_text(d, DRAFT_ID, validate_id_text);
     if (d->id && strlen(d->id) > DRAFT_ID_OCTETS_MAX)
         draft_refuse(d, DRAFT_ID, "is longer than 255 octets");
 }

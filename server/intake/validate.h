@@ -9,10 +9,14 @@
 
 #include "server/intake/draft.h"
 
+struct secret_ring;
+
 struct validate_limits {
     int64_t max_message_octets;    /* content and attachments */
     int64_t max_attachment_octets; /* one, decoded */
     int32_t default_priority;
+    const struct secret_ring
+        *keys; /* borrowed; seal the credentials that attachments bring along */
 };
 
 /*

@@ -2,11 +2,13 @@
  * accounts.c - a tenant's ways out. What the API calls user, ttl and timeout are username, ttl_s
  * and timeout_s below.
  */
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
+#include "common/certificate.h"
 #include "common/config.h"
 #include "common/json.h"
 #include "common/secret.h"
@@ -22,14 +24,12 @@ enum {
     ACCOUNTS_PEM_OCTETS_MAX = 256 * 1024,
     ACCOUNTS_SECONDS_MAX = 2147483, /* as milliseconds they fit 31 bits */
     ACCOUNTS_DELAY_MAX_S = 31536000,
-    ACCOUNTS_PIN_OCTETS = 64,
-    ACCOUNTS_CONTEXT_OCTETS = 600,
 };
 
 struct accounts_form {
     const char *tenant_id, *account_id, *name, *host, *user, *password, *tls_ca, *limit_behavior;
     const char *imap_host, *imap_user, *imap_password;
-    char tls_pin[ACCOUNTS_PIN_OCTETS]; /* empty: none */
+    char tls_pin[CERTIFICATE_PIN_OCTETS]; /* empty: none */
     int64_t port, ttl_s, imap_port;
     int64_t timeout_s, max_connections, batch_size, per_minute, per_hour, per_day; /* 0: none */
     bool has_use_tls, use_tls, tls_verify, is_pec_account, imap_ssl, has_delays;
@@ -37,15 +37,39 @@ struct accounts_form {
     struct sealed password_sealed, imap_password_sealed;
 };
 
-/* A name or an address; anything else would become part of the URL it is put into. */
-static void accounts_check_host(struct fields *f, const char *name, const char *host)
+/* An IPv6 address, in brackets or not. */
+static bool accounts_is_ipv6(const char *host)
 {
-    for (const unsigned char *p = (const unsigned char *)host; p && *p; p++) {
-        if (!isalnum(*p) && *p < 0x80 && !strchr("-._:[]", *p)) {
-            fields_refuse(f, name, "is not a host name or address");
-            return;
-        }
+    char address[INET6_ADDRSTRLEN];
+    struct in6_addr ignored;
+    size_t n = strlen(host);
+    bool bracketed = n > 2 && host[0] == '[' && host[n - 1] == ']';
+    int written = snprintf(address, sizeof(address), "%.*s", (int)(bracketed ? n - 2 : n),
+                           bracketed ? host + 1 : host);
+
+    return written > 0 && (size_t)written < sizeof(address) &&
+           inet_pton(AF_INET6, address, &ignored) == 1;
+}
+
+/*
+ * A host name, internationalised ones too, or an address; anything else would become part of the
+ * URL it is put into. Underscores are no part of a host name (RFC 952), but of the ones that
+ * containers have.
+ */
+static const char *accounts_read_host(struct fields *f, const char *name, unsigned flags)
+{
+    const char *host = fields_line(f, name, flags, REQUEST_ID_OCTETS_MAX);
+    bool fine = true;
+
+    if (!host || !*host || accounts_is_ipv6(host))
+        return host;
+    for (const unsigned char *p = (const unsigned char *)host; *p && fine; p++)
+        fine = *p >= 0x80 || isalnum(*p) || strchr("-._", *p);
+    if (!fine || strstr(host, "..") || strchr("-.", *host)) {
+        fields_refuse(f, name, "is not a host name or an address");
+        return NULL;
     }
+    return host;
 }
 
 /* A count where null, 0 and less mean none. */
@@ -57,31 +81,30 @@ static int64_t accounts_read_count(struct fields *f, const char *name, int64_t m
     return n > 0 ? n : 0;
 }
 
-/* curl's form is sha256//BASE64; the bare base64 of 32 octets is taken too. */
-static void accounts_read_pin(struct fields *f, char *ret)
+static void accounts_read_trust(struct fields *f, struct accounts_form *form)
 {
     const char *pin = fields_text(f, "tls_pin", 0, ACCOUNTS_TEXT_OCTETS_MAX);
-    size_t n;
+    const char *why;
 
-    if (!pin || !*pin)
-        return;
-    if (!strncmp(pin, "sha256//", 8))
-        pin += 8;
-    n = strspn(pin, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/");
-    if (n == 43 && !strcmp(pin + n, "="))
-        snprintf(ret, ACCOUNTS_PIN_OCTETS, "sha256//%s", pin);
-    else
-        fields_refuse(f, "tls_pin", "is not the base64 of a SHA-256");
+    form->tls_verify = true;
+    fields_bool(f, "tls_verify", &form->tls_verify);
+    form->tls_ca = fields_text(f, "tls_ca", 0, ACCOUNTS_PEM_OCTETS_MAX);
+    why = form->tls_ca && *form->tls_ca ? certificate_check(form->tls_ca) : NULL;
+    if (why)
+        fields_refuse(f, "tls_ca", why);
+    if (pin && *pin && !certificate_read_pin(pin, form->tls_pin))
+        fields_refuse(
+            f, "tls_pin",
+            "is not the SHA-256 of a public key: sha256//BASE64 or 64 hexadecimal digits");
 }
 
 static void accounts_read_imap(struct fields *f, struct accounts_form *form)
 {
     fields_bool(f, "is_pec_account", &form->is_pec_account);
-    form->imap_host = fields_text(f, "imap_host", 0, REQUEST_ID_OCTETS_MAX);
-    accounts_check_host(f, "imap_host", form->imap_host);
+    form->imap_host = accounts_read_host(f, "imap_host", 0);
     form->imap_port = 993;
     fields_int(f, "imap_port", 0, 1, 65535, &form->imap_port);
-    form->imap_user = fields_text(f, "imap_user", 0, ACCOUNTS_TEXT_OCTETS_MAX);
+    form->imap_user = fields_line(f, "imap_user", 0, ACCOUNTS_TEXT_OCTETS_MAX);
     form->imap_password = fields_text(f, "imap_password", 0, SECRET_PLAIN_CAP_OCTETS);
     form->imap_ssl = true;
     fields_bool(f, "imap_ssl", &form->imap_ssl);
@@ -92,16 +115,12 @@ static void accounts_read_form(struct fields *f, struct accounts_form *form)
     form->account_id =
         fields_text(f, "id", FIELD_REQUIRED | FIELD_NOT_EMPTY, REQUEST_ID_OCTETS_MAX);
     form->name = fields_text(f, "name", 0, ACCOUNTS_TEXT_OCTETS_MAX);
-    form->host = fields_text(f, "host", FIELD_REQUIRED | FIELD_NOT_EMPTY, REQUEST_ID_OCTETS_MAX);
-    accounts_check_host(f, "host", form->host);
+    form->host = accounts_read_host(f, "host", FIELD_REQUIRED | FIELD_NOT_EMPTY);
     fields_int(f, "port", FIELD_REQUIRED, 1, 65535, &form->port);
-    form->user = fields_text(f, "user", 0, ACCOUNTS_TEXT_OCTETS_MAX);
+    form->user = fields_line(f, "user", 0, ACCOUNTS_TEXT_OCTETS_MAX);
     form->password = fields_text(f, "password", 0, SECRET_PLAIN_CAP_OCTETS);
     form->has_use_tls = fields_bool(f, "use_tls", &form->use_tls);
-    form->tls_verify = true;
-    fields_bool(f, "tls_verify", &form->tls_verify);
-    form->tls_ca = fields_text(f, "tls_ca", 0, ACCOUNTS_PEM_OCTETS_MAX);
-    accounts_read_pin(f, form->tls_pin);
+    accounts_read_trust(f, form);
     form->timeout_s = accounts_read_count(f, "timeout", ACCOUNTS_SECONDS_MAX);
     form->ttl_s = 300;
     fields_int(f, "ttl", 0, 0, ACCOUNTS_SECONDS_MAX, &form->ttl_s);
@@ -120,11 +139,12 @@ static enum err accounts_seal(const struct secret_ring *keys, const struct accou
                               const char *what, const char *plain, struct sealed *ret,
                               struct error *err)
 {
-    char context[ACCOUNTS_CONTEXT_OCTETS];
+    char context[SECRET_CONTEXT_OCTETS];
 
     if (!plain || !*plain)
         return ERR_OK;
-    snprintf(context, sizeof(context), "account/%s/%s/%s", form->tenant_id, form->account_id, what);
+    secret_context(context,
+                   (const char *const[]){"account", form->tenant_id, form->account_id, what, NULL});
     return secret_seal(keys, context, plain, ret, err);
 }
 

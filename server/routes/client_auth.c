@@ -3,17 +3,14 @@
  */
 #include "server/routes/client_auth.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/json.h"
 
-enum { CLIENT_AUTH_CONTEXT_OCTETS = 320 };
-
-static void client_auth_context(const char *tenant_id, char *ret)
+static void client_auth_context(const char *tenant_id, char ret[SECRET_CONTEXT_OCTETS])
 {
-    snprintf(ret, CLIENT_AUTH_CONTEXT_OCTETS, "tenant/%s/client_auth", tenant_id);
+    secret_context(ret, (const char *const[]){"tenant", tenant_id, "client_auth", NULL});
 }
 
 const cJSON *client_auth_read(struct fields *f)
@@ -37,7 +34,7 @@ enum err client_auth_open(const struct secret_ring *keys, const char *tenant_id,
                           const PGresult *res, int row, int sealed_at, cJSON **ret,
                           struct error *err)
 {
-    char context[CLIENT_AUTH_CONTEXT_OCTETS];
+    char context[SECRET_CONTEXT_OCTETS];
     struct json_syntax_error syntax;
     unsigned char *octets = NULL;
     char *plain = NULL;
@@ -65,7 +62,7 @@ static bool client_auth_is_shown(const char *name)
 enum err client_auth_seal(const struct secret_ring *keys, const char *tenant_id, const cJSON *given,
                           const cJSON *stored, struct sealed *ret, struct error *err)
 {
-    char context[CLIENT_AUTH_CONTEXT_OCTETS];
+    char context[SECRET_CONTEXT_OCTETS];
     struct buf plain = BUF_INIT(SECRET_PLAIN_CAP_OCTETS);
     const cJSON *item;
     enum err rc;

@@ -15,6 +15,7 @@
 #include "common/token.h"
 #include "server/http/fields.h"
 #include "server/http/object.h"
+#include "server/routes/client_auth.h"
 #include "server/routes/routes.h"
 #include "sql/statements.h"
 
@@ -275,21 +276,21 @@ static void listing_append_history(struct object *o, const PGresult *events, con
     buf_append_char(o->out, ']');
 }
 
-/* Mask the secrets of attachments that bring their own. */
+/* Mask the credentials that attachments brought along. */
 static void listing_mask_auth(cJSON *content)
 {
-    cJSON *attachment, *member;
+    cJSON *attachment;
 
     cJSON_ArrayForEach(attachment, cJSON_GetObjectItemCaseSensitive(content, "attachments"))
     {
-        cJSON *auth = cJSON_GetObjectItemCaseSensitive(attachment, "auth");
+        cJSON *mask = cJSON_GetObjectItemCaseSensitive(attachment, "auth")
+                          ? cJSON_CreateString(CLIENT_AUTH_MASK)
+                          : NULL;
 
-        cJSON_ArrayForEach(member, auth)
-        {
-            if (cJSON_IsString(member) &&
-                (!strcmp(member->string, "password") || !strcmp(member->string, "token")))
-                cJSON_SetValuestring(member, "***");
-        }
+        if (mask)
+            cJSON_ReplaceItemInObjectCaseSensitive(attachment, "auth", mask);
+        else
+            cJSON_DeleteItemFromObjectCaseSensitive(attachment, "auth");
     }
 }
 

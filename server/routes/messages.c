@@ -26,20 +26,6 @@ static size_t messages_count(const struct draft_batch *batch, enum draft_fate fa
     return n;
 }
 
-/* Drop what the accounts' look-up decided, to run it again. */
-static void messages_forget_accounts(struct draft_batch *batch)
-{
-    for (size_t i = 0; i < batch->count; i++) {
-        struct draft *d = &batch->items[i];
-
-        if (d->fate == DRAFT_OPEN && d->tenant_id == d->found_tenant_id) {
-            free(d->found_tenant_id);
-            d->found_tenant_id = NULL;
-            d->tenant_id = NULL;
-        }
-    }
-}
-
 static enum err messages_validate(struct request *req, struct draft_batch *batch, struct error *err)
 {
     const struct config *config = req->context->config;
@@ -48,6 +34,7 @@ static enum err messages_validate(struct request *req, struct draft_batch *batch
         .max_attachment_octets = config->max_attachment_bytes,
         .default_priority = validate_priority(json_get_value(req->body, "default_priority"),
                                               (int32_t)config->default_priority),
+        .keys = req->context->keys,
     };
     enum err rc = ERR_OK;
 
@@ -84,8 +71,7 @@ static enum err messages_store(struct request *req, struct draft_batch *batch, s
             rc = insert_drafts(db, batch, err);
         if (rc != ERR_DB_RETRY)
             return rc;
-        messages_forget_accounts(batch); /* one of them was deleted meanwhile */
-        rc = messages_look_up(req, batch, err);
+        rc = messages_look_up(req, batch, err); /* an account was deleted meanwhile */
     }
     return rc ? rc
               : error_set(err, ERR_DB_RETRY, "accounts keep changing while messages are stored");

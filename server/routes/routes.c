@@ -10,9 +10,10 @@ const struct route routes[] = {
     {"GET", "/ready", AUTH_PUBLIC, ROUTE_NO_BODY, status_ready},
     {"GET", "/status", AUTH_TOKEN, ROUTE_NO_BODY, status_get},
 
-    {"POST", "/tenant", AUTH_ADMIN, ROUTE_JSON, tenants_post},
+    {"POST", "/tenant", AUTH_ADMIN, ROUTE_JSON, registration_post},
     {"GET", "/tenants", AUTH_ADMIN, ROUTE_NO_BODY, tenants_list},
     {"GET", "/tenant/{tenant_id}", AUTH_TENANT, ROUTE_NO_BODY, tenants_get},
+    {"PUT", "/tenant/{tenant_id}", AUTH_TENANT, ROUTE_JSON, registration_put},
     {"DELETE", "/tenant/{tenant_id}", AUTH_ADMIN, ROUTE_NO_BODY, tenants_delete},
     {"POST", "/tenant/{tenant_id}/api-key", AUTH_ADMIN, ROUTE_JSON, tenants_make_key},
     {"DELETE", "/tenant/{tenant_id}/api-key", AUTH_ADMIN, ROUTE_NO_BODY, tenants_drop_key},

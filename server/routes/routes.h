@@ -16,7 +16,8 @@ route_fn status_health;
 route_fn status_ready;
 route_fn status_get;
 
-route_fn tenants_post;
+route_fn registration_post;
+route_fn registration_put;
 route_fn tenants_get;
 route_fn tenants_list;
 route_fn tenants_delete;

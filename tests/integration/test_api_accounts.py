@@ -74,14 +74,17 @@ def test_the_list_is_ordered_by_id(acme):
 BAD = [
     ("id", None), ("id", 5), ("id", ""), ("id", "x" * 256), ("id", "a\x00b"),
     ("host", None), ("host", ""), ("host", 5), ("host", "a b"), ("host", "evil\r\nhost"), ("host", "h\x00"), ("host", "h" * 256),
+    ("host", "relay.test/path"), ("host", "user@relay.test"), ("host", "relay.test:25"), ("host", "relay.test?x"), ("host", "%2e"),
+    ("host", "[::1"), ("host", "[relay.test]"), ("host", "::1]"), ("host", "a..b"), ("host", "-oX"), ("host", "."), ("host", "h\\x"),
     ("port", None), ("port", "smtp"), ("port", 0), ("port", 65536), ("port", -1), ("port", 25.5), ("port", []), ("port", 2**70),
-    ("user", 5), ("user", "u\r\nRSET"), ("user", "u\x00"), ("user", "u" * 100000),
+    ("user", 5), ("user", "u\r\nRSET"), ("user", "u\x00"), ("user", "u\tv"), ("user", "u\x7f"), ("imap_user", "u\nv"), ("imap_host", "a b"), ("user", "u" * 100000),
     ("password", 5), ("password", "p\x00"), ("password", "p" * 100000),
     ("ttl", "soon"), ("ttl", -1), ("ttl", 2**40),
     ("limit_per_minute", "many"), ("limit_per_hour", {}), ("limit_per_day", 2**40),
     ("limit_behavior", 5),
     ("use_tls", "perhaps"), ("use_tls", 7), ("tls_verify", "maybe"),
-    ("tls_ca", "no certificate"), ("tls_ca", 5), ("tls_pin", "md5//abc"),
+    ("tls_ca", "no certificate"), ("tls_ca", 5), ("tls_ca", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"),
+    ("tls_pin", "md5//abc"), ("tls_pin", "sha256//short="), ("tls_pin", "ab" * 31), ("tls_pin", "/etc/passwd"), ("tls_pin", 5),
     ("batch_size", "big"), ("timeout", "long"), ("max_connections", "all"),
     ("retry_delays", "60"), ("retry_delays", [60, "x"]), ("retry_delays", [-1]), ("retry_delays", [1] * 100),
     ("is_pec_account", "perhaps"), ("imap_port", 0), ("imap_port", "x"),
@@ -100,6 +103,29 @@ def test_a_bad_field_is_422_and_named(served, acme, field, value):
     assert answer.json["detail"][0]["loc"][:2] == ["body", field]
     assert {"type", "loc", "msg", "input"} <= set(answer.json["detail"][0])
     assert served.value("SELECT count(*) FROM mailproxy.account") == before
+
+
+@pytest.mark.parametrize("host", ["localhost", "10.0.0.1", "::1", "[::1]", "smtp_relay", "relay.test.", "münchen.example"])
+def test_names_and_addresses_are_hosts(acme, host):
+    assert acme.post("/account", {"id": "host", "host": host, "port": 25}).json == {"ok": True}
+    assert listed(acme, "host")["host"] == host
+
+
+def test_a_certificate_is_kept_and_a_private_key_is_not(acme, authority):
+    body = {"id": "trust", "host": "h", "port": 25, "tls_ca": authority.ca_pem}
+    assert acme.post("/account", body).json == {"ok": True}
+    assert listed(acme, "trust")["tls_ca"] == authority.ca_pem
+    with open(authority.ca_key, encoding="ascii") as f:
+        key = f.read()
+    answer = acme.post("/account", {**body, "tls_ca": authority.ca_pem + key})
+    assert answer.status == 422 and "private key" in answer.json["detail"][0]["msg"]
+    assert listed(acme, "trust")["tls_ca"] == authority.ca_pem
+
+
+def test_a_pin_is_kept_in_the_form_of_curl(acme):
+    for pin in ("sha256//" + "A" * 43 + "=", "A" * 43 + "=", "00" * 32, ":".join(["00"] * 32)):
+        assert acme.post("/account", {"id": "pin", "host": "h", "port": 25, "tls_pin": pin}).json == {"ok": True}
+        assert listed(acme, "pin")["tls_pin"] == "sha256//" + "A" * 43 + "="
 
 
 def test_a_422_does_not_tell_the_password(acme):

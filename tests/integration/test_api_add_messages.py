@@ -79,7 +79,7 @@ INVALID = (
        ("reply_to", 5), ("return_path", ["a@b.test"]), ("from", "a@b.test, c@d.test"), ("return_path", "a@b.test, c@d.test")]
     + [("subject", 5), ("subject", ["x"]), ("subject", "a\r\nBcc: evil@x.test"), ("subject", "a\nb"), ("subject", "a\x00b")]
     + [("body", 5), ("body", {}), ("body", "a\x00b"), ("content_type", 5), ("content_type", "html\x00")]
-    + [("id", 5), ("id", "x" * 256), ("id", "a\x00b"), ("id", "a\r\nX-Evil: 1")]
+    + [("id", 5), ("id", "x" * 256), ("id", "a\x00b"), ("id", "a\r\nX-Evil: 1"), ("id", "a\tb"), ("id", "a\x7f")]
     + [("account_id", 5), ("account_id", "a\x00b"), ("tenant_id", 5), ("tenant_id", "a\x00b")]
     + [("batch_code", 5), ("batch_code", "x" * 65), ("batch_code", "a,b"), ("batch_code", "a\x00b")]
     + [("message_id", 5), ("message_id", "<a@b>\r\nX-Evil: 1"), ("message_id", "a\x00b")]

@@ -64,6 +64,7 @@ def test_unknown_query_parameters_are_ignored(served):
 @pytest.mark.parametrize("raw, offset", [
     (b"{", 1), (b"[1,]", 3), (b'{"a":1} x', 8), (b"nonsense", 0), (b"{'a':1}", 1), (b'{"a":01}', None),
     (b"\xff\xfe", None), (b'{"a":\x00}', None), (b'"\x01"', None),
+    (b'"\\x"', 1), (b'"\\u12"', 2), (b'"a', 0),
 ])
 def test_malformed_json_is_422_even_before_the_token(served, raw, offset):
     answer = served.api.with_token("wrong").request("POST", "/account", raw=raw)
@@ -122,6 +123,20 @@ def test_chunked_body_is_read(served):
                + served.api.token.encode() + b"\r\nTransfer-Encoding: chunked\r\n\r\n")
     body = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (raw[:5], raw[5:])) + b"0\r\n\r\n"
     assert exchange(served.api, request + body) == 200
+
+
+def test_who_waits_for_a_go_ahead_gets_it_or_the_answer_and_the_end(served):
+    head = (b"POST %s HTTP/1.1\r\nHost: x\r\nX-API-Token: " + served.api.token.encode()
+            + b"\r\nExpect: 100-continue\r\nContent-Length: 15\r\n\r\n")
+    with socket.create_connection((served.api.host, served.api.port), timeout=20) as s:
+        s.sendall(head % b"/commands/add-messages")
+        assert s.recv(100).startswith(b"HTTP/1.1 100 ")
+        s.sendall(b'{"messages":[]}')
+        assert s.recv(100).startswith(b"HTTP/1.1 200 ")
+    with socket.create_connection((served.api.host, served.api.port), timeout=20) as s:
+        s.sendall(head % b"/nowhere")
+        answer = b"".join(iter(lambda: s.recv(1000), b""))  # to the end, without a body ever sent
+        assert answer.startswith(b"HTTP/1.1 404 ") and b"Connection: close\r\n" in answer
 
 
 @pytest.mark.parametrize("octets", [

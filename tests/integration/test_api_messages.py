@@ -42,6 +42,27 @@ def test_attachment_content_is_shown_as_its_size(acme):
     assert [a["filename"] for a in answer.json["messages"][0]["message"]["attachments"]] == ["a.bin", "b.bin", "c.bin"]
 
 
+def test_an_attachments_own_credentials_are_sealed_and_masked(acme, served):
+    acme.enqueue(message("m1", attachments=[
+        {"storage_path": "https://files.test/a.pdf", "auth": {"method": "basic", "user": "u", "password": "hidden-word"}},
+        {"storage_path": "https://files.test/b.pdf", "auth": {"method": "bearer", "token": "hidden-word"}},
+        {"storage_path": "https://files.test/c.pdf"}]))
+    answer = acme.get("/messages")
+    assert b"hidden-word" not in answer.body and b'"sealed"' not in answer.body
+    shown = answer.json["messages"][0]["message"]["attachments"]
+    assert [a.get("auth") for a in shown] == ["***", "***", None]
+    assert served.value("SELECT count(*) FROM mailproxy.message_body WHERE content::text LIKE '%%hidden-word%%'") == 0
+
+
+def test_without_a_key_an_attachments_credentials_reject_the_message(new_system):
+    system = new_system(workers=0, MAIL_PROXY_ENCRYPTION_KEY=None)
+    system.api.post("/account", {"id": "main", "host": "h", "port": 25})
+    answer = system.api.add(message("plain"), message("secret", attachments=[
+        {"storage_path": "a", "auth": {"method": "bearer", "token": "t"}}]))
+    assert (answer.status, answer.json["queued"]) == (200, 1)
+    assert "openssl rand -base64 32" in answer.json["rejected"][0]["reason"]
+
+
 def test_order_is_priority_then_creation_then_id(acme):
     acme.enqueue(message("c", priority=3))
     acme.enqueue(message("b"), message("a"))

@@ -70,6 +70,71 @@ def test_a_bad_field_is_422_and_named(served, body, loc):
     assert served.value("SELECT count(*) FROM mailproxy.tenant WHERE tenant_id = 'x'") == 0
 
 
+class TestPut:
+    """PUT /tenant/{id} changes what is given and nothing else."""
+
+    AUTH = {"method": "basic", "user": "u", "password": "very-secret-word"}
+
+    @pytest.fixture(scope="class")
+    def tenant(self, served):
+        return served.add_tenant("put", client_auth=self.AUTH, name="Old", client_base_url="http://store.test/a", active=False,
+                                 client_sync_path="/sync", report_secret="s", retry_delays=[1, 2], rate_limits={"hourly": 5})
+
+    @staticmethod
+    def shown(api):
+        found = api.get("/tenant/put").json
+        del found["updated_at"]
+        return found
+
+    def test_one_field_leaves_the_others_and_the_token(self, tenant):
+        before = self.shown(tenant)
+        assert tenant.request("PUT", "/tenant/put", {"name": "New", "client_base_url": None}).json == {"ok": True}
+        assert self.shown(tenant) == {**before, "name": "New"}
+
+    def test_every_field(self, served, tenant):
+        fields = {"client_base_url": "https://store.test/b", "client_sync_path": "/s2", "client_attachment_path": "/a2",
+                  "report_format": "seed", "rate_limits": {"daily": 7}, "large_file_config": {"enabled": False},
+                  "retry_delays": [9], "active": True}
+        assert served.api.request("PUT", "/tenant/put", fields).json == {"ok": True}
+        assert self.shown(tenant).items() >= fields.items()
+        assert served.api.request("PUT", "/tenant/put", {"client_attachment_path": "", "report_secret": ""}).status == 200
+        assert not {"client_attachment_path", "report_secret"} & set(self.shown(tenant))
+
+    def test_masked_credentials_keep_the_stored_ones(self, served, tenant):
+        auth = {"method": "basic", "user": "other", "password": "***"}
+        assert tenant.request("PUT", "/tenant/put", {"client_auth": auth}).json == {"ok": True}
+        assert self.shown(tenant)["client_auth"] == auth
+        answer = tenant.request("PUT", "/tenant/put", {"client_auth": {"method": "bearer", "token": "***"}})
+        assert answer.status == 400
+
+    def test_a_base_url_is_trusted_when_the_admin_token_set_it(self, served, tenant):
+        trusted = "SELECT client_base_url_trusted FROM mailproxy.tenant WHERE tenant_id = 'put'"
+        for api, expected in ((served.api, True), (tenant, False)):
+            assert api.request("PUT", "/tenant/put", {"client_base_url": "http://10.0.0.1"}).status == 200
+            assert served.value(trusted) is expected
+            assert api.request("PUT", "/tenant/put", {"name": "n"}).status == 200
+            assert served.value(trusted) is expected
+
+    @pytest.mark.parametrize("body", [{}, {"name": None}, {"colour": "red"}])
+    def test_an_empty_change_is_404(self, served, tenant, body):
+        assert served.api.request("PUT", "/tenant/put", body).json == {"detail": "Tenant 'put' not found"}
+
+    def test_an_unknown_tenant_is_404_and_another_one_is_401(self, served, tenant):
+        answer = served.api.request("PUT", "/tenant/nobody", {"name": "n", "client_auth": self.AUTH})
+        assert (answer.status, answer.json) == (404, {"detail": "Tenant 'nobody' not found"})
+        assert served.api.request("PUT", "/tenant/" + "x" * 3000, {"client_auth": self.AUTH}).status == 404
+        assert tenant.request("PUT", "/tenant/default", {"name": "n"}).status == 401
+
+    @pytest.mark.parametrize("field, value", [
+        ("name", 5), ("active", "perhaps"), ("client_auth", "x"), ("report_format", "xml"), ("client_base_url", "ftp://h"),
+        ("client_sync_path", "@10.0.0.1/"), ("client_attachment_path", ".evil.test/"), ("retry_delays", [-1])])
+    def test_a_bad_field_is_422_and_nothing_changes(self, tenant, field, value):
+        before = self.shown(tenant)
+        answer = tenant.request("PUT", "/tenant/put", {"name": "changed", field: value})
+        assert answer.status == 422 and answer.json["detail"][0]["loc"] == ["body", field]
+        assert self.shown(tenant) == before
+
+
 def test_unknown_fields_are_ignored(served):
     assert register(served, id="lenient", colour="red", active="yes").status == 200
 

@@ -238,6 +238,25 @@ static void test_secret_over_its_cap_is_refused(void **state)
     secret_ring_free(ring);
 }
 
+static void test_no_two_lists_of_parts_make_the_same_context(void **state)
+{
+    char a[SECRET_CONTEXT_OCTETS], b[SECRET_CONTEXT_OCTETS], id[256];
+
+    (void)state;
+    secret_context(a, (const char *const[]){"account", "acme", "main", "password", NULL});
+    assert_string_equal(a, "account/acme/main/password");
+    secret_context(a, (const char *const[]){"account", "a/b", "c", NULL});
+    secret_context(b, (const char *const[]){"account", "a", "b/c", NULL});
+    assert_string_equal(a, "account/a%2Fb/c");
+    assert_string_equal(b, "account/a/b%2Fc");
+    secret_context(a, (const char *const[]){"account", "a%2Fb", NULL});
+    assert_string_equal(a, "account/a%252Fb");
+    memset(id, '/', sizeof(id) - 1); /* the longest ids there are, at their worst */
+    id[sizeof(id) - 1] = '\0';
+    secret_context(a, (const char *const[]){"account", id, id, "imap_password", NULL});
+    assert_int_equal(strlen(a), strlen("account///imap_password") + 2 * 3 * 255);
+}
+
 static void test_nothing_can_be_freed_and_cleared(void **state)
 {
     struct sealed s = {0};
@@ -261,6 +280,7 @@ int main(void)
         cmocka_unit_test(test_bad_key_is_named_by_its_number_and_never_shown),
         cmocka_unit_test(test_more_keys_than_any_rotation_needs_are_refused),
         cmocka_unit_test(test_secret_over_its_cap_is_refused),
+        cmocka_unit_test(test_no_two_lists_of_parts_make_the_same_context),
         cmocka_unit_test(test_nothing_can_be_freed_and_cleared),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

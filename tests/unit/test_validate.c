@@ -123,6 +123,7 @@ static void test_a_field_of_the_wrong_type_is_named(void **state)
 {
     static const struct test_case cases[] = {
         {"\"id\":5", "invalid id: is not a string"},
+        {"\"id\":\"a\\r\\nX-Evil: 1\"", "invalid id: contains CR or LF"},
         {"\"tenant_id\":5", "invalid tenant_id: is not a string"},
         {"\"account_id\":[]", "invalid account_id: is not a string"},
         {"\"from\":{}", "invalid from: is not a string"},

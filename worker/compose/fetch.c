@@ -33,7 +33,8 @@ static enum err fetch_find_auth(const struct fetch_means *means, const struct cl
     const struct claim_tenant *tenant = claim->tenant;
 
     if (a->auth)
-        return tenant_auth_read(a->auth, ret, err);
+        return tenant_auth_open_own(means->keys, claim->account->tenant_id, claim->message_id,
+                                    a->auth, ret, err);
     if (a->source == ATTACHMENT_HTTP_URL &&
         !(tenant->base_url && http_url_same_origin(tenant->base_url, a->location)))
         return ERR_OK;

@@ -120,10 +120,10 @@ static bool handle_set_login(struct handle *h, CURLcode *cc, const struct connec
         return handle_fail(ret, PHASE_AUTH, MISHAP_PLAIN_AUTH,
                            "GMP_REQUIRE_TLS_FOR_AUTH forbids a password without TLS");
     if (account->password_sealed) {
-        char context[600];
+        char context[SECRET_CONTEXT_OCTETS];
 
-        snprintf(context, sizeof(context), "account/%s/%s/password", account->tenant_id,
-                 account->account_id);
+        secret_context(context, (const char *const[]){"account", account->tenant_id,
+                                                      account->account_id, "password", NULL});
         if (secret_open(room->keys, context, account->password_key_id, account->password_sealed,
                         account->password_octets, &password, &err))
             return handle_fail(ret, PHASE_AUTH, MISHAP_SECRET, err.text);

@@ -18,6 +18,7 @@ old AS MATERIALIZED (
       FROM wanted w
            JOIN mailproxy.message m USING (tenant_id, message_id)
            LEFT JOIN work k USING (message_pk)
+     ORDER BY m.message_pk
        FOR UPDATE OF m),
 removed AS (
     DELETE FROM mailproxy.message m

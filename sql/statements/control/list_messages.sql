@@ -29,15 +29,16 @@ WITH page AS MATERIALIZED (
      ORDER BY k.priority, k.created_at, k.message_id, k.tenant_id
      LIMIT 500),
 told AS MATERIALIZED (
-    SELECT m.*, q.due_at, s.gate_until, s.gate_reason,
+    SELECT m.*, w.due_at, s.gate_until, s.gate_reason,
            CASE WHEN m.state = 'sent' THEN 'sent'
                 WHEN m.state <> 'queued' THEN 'error'
                 WHEN q.state = 'leased' THEN 'sending'
-                WHEN q.due_at > now() OR s.gate_until IS NOT NULL THEN 'deferred'
+                WHEN w.due_at IS NOT NULL OR s.gate_until IS NOT NULL THEN 'deferred'
                 ELSE 'pending' END AS status
       FROM page p
            JOIN mailproxy.message m USING (tenant_id, message_id)
            LEFT JOIN mailproxy.queue q ON q.message_pk = m.message_pk
+           CROSS JOIN LATERAL (SELECT CASE WHEN q.state = 'scheduled' AND q.due_at > now() THEN q.due_at END AS due_at) w
            LEFT JOIN mailproxy.account_state s
                   ON s.tenant_id = m.tenant_id AND s.account_id = m.account_id AND s.gate_until > now()
                  AND m.state = 'queued'),
@@ -59,7 +60,7 @@ SELECT f.wanted, f.message_pk, f.message_id, f.tenant_id, t.name, f.account_id, 
        CASE WHEN f.status = 'deferred'
             THEN ceil(extract(epoch FROM greatest(f.due_at, f.gate_until)))::bigint END,
        CASE WHEN f.status = 'deferred'
-            THEN CASE WHEN f.due_at > now() THEN f.reason ELSE f.gate_reason END END,
+            THEN CASE WHEN f.due_at IS NOT NULL THEN f.reason ELSE f.gate_reason END END,
        CASE WHEN f.status = 'sent' THEN floor(extract(epoch FROM f.finished_at))::bigint END,
        CASE WHEN f.status = 'error' THEN floor(extract(epoch FROM f.finished_at))::bigint END,
        CASE WHEN f.status = 'error' THEN coalesce(f.reason, f.state::text) END,
