@@ -7,32 +7,18 @@ from support.programs import epoch, message
 from support.relay import CUT, RESET, DeadPort
 from support.waiting import wait_for
 
-SOON = {"GMP_RETRY_DELAYS": "1,1,1"}
-LATER = {"GMP_RETRY_DELAYS": "600,600"}
+SOON = {"retry_delays": [1, 1, 1]}
+LATER = {"retry_delays": [600, 600]}
 
 
 @pytest.fixture
-def start(new_system, relay):
-    """start(**settings): a system with one worker, tenant acme and its account; returns the tenant's Api."""
+def start(new_tenant, relay):
+    """start(**fields of the tenant, or GMP_ settings): a tenant with an account at `relay`."""
 
-    def begin(store=None, **settings):
-        system = new_system(workers=1, **settings)
-        api = system.add_tenant(store=store)
-        system.add_account(api, relay)
-        api.system = system
-        return api
+    def begin(store=None, **fields):
+        return new_tenant(relay, store, **fields)
 
     return begin
-
-
-def attempts(system, message_id):
-    return system.rows(
-        "SELECT a.outcome, a.reply_code, a.status FROM mailproxy.attempt a JOIN mailproxy.message m USING (message_pk)"
-        " WHERE m.message_id = %s ORDER BY a.attempt_pk", message_id)
-
-
-def outcomes(system, message_id):
-    return [row["outcome"] for row in attempts(system, message_id)]
 
 
 TEMPORARY = [("greeting", "421 4.3.2 not now"), ("mail", "451 4.3.0 later"), ("rcpt", "450 4.2.1 mailbox busy"),
@@ -44,13 +30,13 @@ def test_4xx_then_success(start, relay, step, reply):
     relay.on(step, [reply])
     api = start(**SOON)
     api.enqueue(message("m1"))
-    api.system.wait_state("sent", "m1")
+    api.wait_state("sent", "m1")
     assert relay.ids() == ["m1"]
     shown = api.message("m1")
     assert shown["status"] == "sent"
     assert "error" not in shown and "deferred_ts" not in shown
     if step != "greeting":  # which is the account's affair: no attempt at the message was made
-        assert outcomes(api.system, "m1") == ["deferred", "sent"]
+        assert api.outcomes("m1") == ["deferred", "sent"]
         assert shown["message"]["retry_count"] == 1
 
 
@@ -75,7 +61,7 @@ def test_5xx_is_an_error_at_once(start, relay, step, reply):
     relay.on(step, [reply])
     api = start(**SOON)
     api.enqueue(message("m1"), message("m2"))
-    api.system.wait_all_final()
+    api.wait_all_final()
     states = {m["id"]: m for m in api.messages()}
     refused = next(m for m in states.values() if m["status"] == "error")
     other = next(m for m in states.values() if m is not refused)
@@ -83,16 +69,16 @@ def test_5xx_is_an_error_at_once(start, relay, step, reply):
     code, text = reply.split(" ", 1)
     assert refused["error"] == f"{text} (SMTP {code})"
     assert refused["error_ts"] and "sent_ts" not in refused and "deferred_ts" not in refused
-    assert outcomes(api.system, refused["id"]) == ["error"]
-    assert api.system.value("SELECT retries FROM mailproxy.message WHERE message_id = %s", refused["id"]) == 0
+    assert api.outcomes(refused["id"]) == ["error"]
+    assert "retry_count" not in refused["message"]
 
 
 def test_retries_used_up(start, relay):
     relay.on("dot", lambda *_: "451 4.3.0 never")
-    api = start(GMP_RETRY_DELAYS="0,0")
+    api = start(retry_delays=[0, 0])
     api.enqueue(message("m1"))
-    api.system.wait_state("error", "m1")
-    assert outcomes(api.system, "m1") == ["deferred", "deferred", "error"]
+    api.wait_state("error", "m1")
+    assert api.outcomes("m1") == ["deferred", "deferred", "error"]
     assert api.message("m1")["error"] == "Max retries (2) exceeded: 4.3.0 never (SMTP 451)"
 
 
@@ -101,8 +87,8 @@ def test_no_retries_when_the_list_is_empty(start, relay):
     api = start(GMP_RETRY_DELAYS="")
     assert api.post("/account", {"id": "once", "host": "127.0.0.1", "port": relay.port, "retry_delays": []}).status == 200
     api.enqueue(message("m1", account="once"))
-    api.system.wait_state("error", "m1")
-    assert outcomes(api.system, "m1") == ["error"]
+    api.wait_state("error", "m1")
+    assert api.outcomes("m1") == ["error"]
 
 
 def test_the_accounts_schedule_goes_before_the_services(start, relay):
@@ -110,7 +96,7 @@ def test_the_accounts_schedule_goes_before_the_services(start, relay):
     api = start(**LATER)
     api.post("/account", {"id": "quick", "host": "127.0.0.1", "port": relay.port, "retry_delays": [0]})
     api.enqueue(message("m1", account="quick"))
-    api.system.wait_state("sent", "m1")
+    api.wait_state("sent", "m1")
 
 
 def by_recipient(**replies):
@@ -122,7 +108,7 @@ def test_some_recipients_refused_is_sent_and_reported_with_them(start, relay, st
     relay.on("rcpt", by_recipient(bad="550 5.1.1 no such user"))
     api = start(store=store, **SOON)
     api.enqueue(message("m1", to=["good@x.test", "bad@x.test", "fine@x.test"]))
-    api.system.wait_state("sent", "m1")
+    api.wait_state("sent", "m1")
     assert relay.mails[0].recipients == ["good@x.test", "fine@x.test"]
     entry = wait_for(lambda: store.entries("m1"), "the report")[-1]
     assert entry["sent_ts"] and "error" not in entry
@@ -133,7 +119,7 @@ def test_all_recipients_refused_is_an_error_without_data(start, relay):
     relay.on("rcpt", by_recipient(bad="550 5.1.1 no such user", worse="553 5.1.3 bad name"))
     api = start(**SOON)
     api.enqueue(message("m1", to=["bad@x.test", "worse@x.test"]))
-    api.system.wait_state("error", "m1")
+    api.wait_state("error", "m1")
     assert relay.mails == []
     assert "(SMTP 55" in api.message("m1")["error"]
 
@@ -143,12 +129,12 @@ def test_deferred_recipients_are_tried_again_alone(start, relay, store):
              "550 5.1.1 gone" if "bad@" in command else None)
     api = start(store=store, **SOON)
     api.enqueue(message("m1", to=["now@x.test"], cc=["later@x.test"], bcc=["bad@x.test"]))
-    api.system.wait_state("sent", "m1")
+    api.wait_state("sent", "m1")
     assert [m.recipients for m in relay.mails] == [["now@x.test"], ["later@x.test"]]
     assert relay.mails[0].octets == relay.mails[1].octets, "the same message, with the same Message-ID"
     final = wait_for(lambda: [e for e in store.entries("m1") if e.get("sent_ts")], "the final report")[-1]
     assert [r["address"] for r in final["refused"]] == ["bad@x.test"]
-    assert outcomes(api.system, "m1") == ["deferred", "sent"]
+    assert api.outcomes("m1") == ["deferred", "sent"]
 
 
 def test_data_may_be_answered_although_no_recipient_was_taken(start, relay):
@@ -157,8 +143,8 @@ def test_data_may_be_answered_although_no_recipient_was_taken(start, relay):
     relay.on("data", lambda *_: "354 go ahead all the same")
     api = start(**SOON)
     api.enqueue(message("m1", to=["bad@x.test"]), message("m2"))
-    api.system.wait_state("error", "m1")
-    api.system.wait_state("sent", "m2")
+    api.wait_state("error", "m1")
+    api.wait_state("sent", "m2")
     assert relay.ids().count("m1") == 0
 
 
@@ -168,7 +154,7 @@ def test_a_connection_cut_anywhere_loses_nothing(start, relay, step, how):
     relay.on(step, [how])
     api = start(**SOON)
     api.enqueue(message("m1"))
-    api.system.wait_state("sent", "m1")
+    api.wait_state("sent", "m1")
     assert relay.ids() == ["m1"]
 
 
@@ -176,10 +162,10 @@ def test_a_connection_cut_in_the_middle_of_the_content(start, relay):
     relay.content_limit = 500
     api = start(**SOON)
     api.enqueue(message("m1", body="".join(f"line {i}\n" for i in range(300000))))
-    api.system.wait_state("sent", "m1")
+    api.wait_state("sent", "m1")
     assert relay.count("cut-content") == 1
     assert relay.ids() == ["m1"]
-    assert outcomes(api.system, "m1") == ["deferred", "sent"]
+    assert api.outcomes("m1") == ["deferred", "sent"]
     assert relay.mails[0].octets.endswith(b"line 299999\r\n")
 
 
@@ -189,10 +175,10 @@ def test_a_peer_that_does_not_speak_smtp_defers(start, relay, greeting):
     api = start(**SOON)
     api.enqueue(message("m1"))
     if greeting == "220":
-        api.system.wait_state("sent", "m1")
+        api.wait_state("sent", "m1")
         return
     wait_for(lambda: "m1" in relay.ids(), "m1 to arrive in the end")
-    api.system.wait_state("sent", "m1")
+    api.wait_state("sent", "m1")
 
 
 @pytest.mark.parametrize("beginning", ["", "220-" + "x" * 100000], ids=["nothing", "endless"])
@@ -208,7 +194,7 @@ def test_a_relay_that_never_ends_its_greeting_times_out(start, relay, beginning)
     api.post("/account", {"id": "main", "host": "127.0.0.1", "port": relay.port, "use_tls": False, "timeout": 1})
     api.enqueue(message("m1"))
     try:
-        api.system.wait_state("sent", "m1", timeout=30)
+        api.wait_state("sent", "m1", timeout=30)
     finally:
         gate.set()
     assert len(relay.sessions) >= 2
@@ -219,10 +205,10 @@ class TestFaultsOfTheAccount:
 
     def test_nobody_listens(self, start):
         dead = DeadPort()
-        api = start(GMP_RETRY_DELAYS="600,600")
+        api = start(**LATER)
         api.post("/account", {"id": "dead", "host": "127.0.0.1", "port": dead.port})
         api.enqueue(*[message(f"d{i}", account="dead") for i in range(30)], *[message(f"m{i}") for i in range(30)])
-        api.system.wait_state("sent", *[f"m{i}" for i in range(30)])
+        api.wait_state("sent", *[f"m{i}" for i in range(30)])
         shown = wait_for(lambda: [m for m in api.messages(account_id="dead") if m["status"] == "deferred"] or None,
                          "the dead account's messages to be shown as deferred")
         assert all(m["deferred_ts"] > epoch() - 5 and m["deferred_reason"] for m in shown)
@@ -237,7 +223,23 @@ class TestFaultsOfTheAccount:
         assert len(relay.sessions) < 5 * 3, "the relay is not hammered"
         relay.on("greeting", None)
         api.post("/account", {"id": "main", "host": "127.0.0.1", "port": relay.port, "use_tls": False})
-        api.system.wait_state("sent", *[f"m{i}" for i in range(5)])
+        api.wait_state("sent", *[f"m{i}" for i in range(5)])
+
+    def test_run_now_during_an_outage_uses_up_no_retries(self, start, relay):
+        relay.on("greeting", lambda *_: "421 4.3.2 closed")
+        api = start(**LATER)
+        api.enqueue(message("m1"))
+        attempts = lambda: api.system.value(
+            "SELECT count(*) FROM mailproxy.attempt WHERE tenant_id = %s", api.tenant_id)  # noqa: E731
+        wait_for(lambda: attempts() == 1, "the first attempt")
+        for tried in range(2, 10):
+            api.post("/commands/run-now")
+            wait_for(lambda: attempts() == tried, f"attempt {tried}")
+        assert api.message("m1")["status"] == "deferred"
+        assert api.message("m1")["message"]["retry_count"] == 1
+        relay.on("greeting", None)
+        api.post("/commands/run-now")
+        api.wait_state("sent", "m1")
 
     def test_run_now_ends_the_back_off(self, start, relay):
         relay.on("greeting", lambda *_: "421 4.3.2 closed")
@@ -246,4 +248,4 @@ class TestFaultsOfTheAccount:
         wait_for(lambda: api.message("m1")["status"] == "deferred", "m1 to be deferred")
         relay.on("greeting", None)
         api.post("/commands/run-now")
-        api.system.wait_state("sent", "m1")
+        api.wait_state("sent", "m1")

@@ -165,6 +165,27 @@ static void test_a_deferral_uses_the_schedule_up_by_one(void **state)
     attempt_clear(&a);
 }
 
+static void test_a_probe_of_an_account_ahead_of_time_uses_no_retry(void **state)
+{
+    struct scene s;
+    struct attempt a;
+    struct error err;
+
+    (void)state;
+    scene_set(&s, "D", 2, NULL); /* the schedule is used up, its last attempt is 40 s ahead */
+    s.claim.early_ms = 40000;
+    s.transcript.verdict.blame = BLAME_ACCOUNT;
+    assert_int_equal(attempt_from_transcript(&s.claim, &s.transcript, 0.0, &a, &err), ERR_OK);
+    assert_int_equal(a.outcome, OUTCOME_DEFERRED);
+    assert_int_equal(a.retries, 2);
+    assert_int_equal(a.retry_after_s, 40);
+    attempt_clear(&a);
+    s.transcript.verdict.blame = BLAME_MESSAGE; /* the relay spoke about the message: that counts */
+    assert_int_equal(attempt_from_transcript(&s.claim, &s.transcript, 0.0, &a, &err), ERR_OK);
+    assert_int_equal(a.outcome, OUTCOME_ERROR);
+    attempt_clear(&a);
+}
+
 static void test_a_failure_to_compose_ends_or_waits_by_its_kind(void **state)
 {
     static const char reason[] = "Attachment fetch failed for a.pdf: 503";
@@ -200,6 +221,7 @@ int main(void)
         cmocka_unit_test(test_a_used_up_schedule_gives_up),
         cmocka_unit_test(test_giving_up_on_some_is_sent_for_the_others),
         cmocka_unit_test(test_a_deferral_uses_the_schedule_up_by_one),
+        cmocka_unit_test(test_a_probe_of_an_account_ahead_of_time_uses_no_retry),
         cmocka_unit_test(test_a_failure_to_compose_ends_or_waits_by_its_kind),
     };
 

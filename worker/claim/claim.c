@@ -185,6 +185,10 @@ enum err claim_read_row(const PGresult *res, int row, const struct config *confi
     claim->lease_token = db_int(res, row, CLAIM_LEASE_TOKEN);
     claim->created_us = db_int(res, row, CLAIM_CREATED_US);
     claim->queue_ms = db_int(res, row, CLAIM_QUEUE_MS);
+    if (claim->queue_ms < 0) {
+        claim->early_ms = -claim->queue_ms;
+        claim->queue_ms = 0;
+    }
     claim->attempt = (int32_t)db_int(res, row, CLAIM_ATTEMPT);
     claim->retries = (int32_t)db_int(res, row, CLAIM_RETRIES);
     claim->size_octets = (int32_t)db_int(res, row, CLAIM_SIZE_OCTETS);

@@ -52,9 +52,11 @@ struct claim {
     int64_t created_us;  /* acceptance, microseconds since the epoch: Date, and the partition of the
                             body */
     int64_t claimed_mono_ms;
-    int64_t queue_ms;                  /* from being due to being claimed */
-    int32_t attempt;                   /* 1 for the first claim */
-    int32_t retries;                   /* entries of the schedule used up */
+    int64_t queue_ms; /* from being due to being claimed */
+    int64_t early_ms; /* claimed so long before it was due: its account's gate was opened ahead of
+                         time */
+    int32_t attempt;  /* 1 for the first claim */
+    int32_t retries;  /* entries of the schedule used up */
     int32_t size_octets;               /* of content and attachments as stored */
     int32_t attachments;               /* rows of message_attachment */
     struct config_delays retry_delays; /* account's, else tenant's, else the service's */

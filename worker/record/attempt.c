@@ -121,6 +121,21 @@ static enum err attempt_print_settled(const cJSON *list, struct attempt *a, stru
     return a->settled && (a->outcome != OUTCOME_SENT || a->metadata) ? ERR_OK : attempt_nomem(err);
 }
 
+/*
+ * Seconds until the next attempt, or RETRY_NONE. An account's gate that is opened ahead of time
+ * (run-now comes with every batch some clients post) lets messages be tried before they are due: if
+ * the account is still at fault, that try was a probe of the account and uses up no retry, else a
+ * short outage of a relay would end in errors.
+ */
+static int64_t attempt_delay_s(const struct claim *claim, const struct transcript *t, double jitter,
+                               bool *ret_probe)
+{
+    *ret_probe = claim->early_ms > 0 && t->verdict.outcome == OUTCOME_DEFERRED &&
+                 t->verdict.blame == BLAME_ACCOUNT;
+    return *ret_probe ? (claim->early_ms + 999) / 1000
+                      : retry_delay_s(&claim->retry_delays, claim->retries, jitter);
+}
+
 enum err attempt_from_transcript(const struct claim *claim, const struct transcript *t,
                                  double jitter, struct attempt *ret, struct error *err)
 {
@@ -129,7 +144,8 @@ enum err attempt_from_transcript(const struct claim *claim, const struct transcr
                         .phase = t->phase,
                         .reply = t->reply,
                         .retries = claim->retries};
-    int64_t delay = retry_delay_s(&claim->retry_delays, claim->retries, jitter);
+    bool probe;
+    int64_t delay = attempt_delay_s(claim, t, jitter, &probe);
     bool last = delay == RETRY_NONE;
     int64_t exceeded = claim->retry_delays.count;
     cJSON *list = settled_parse(claim->settled);
@@ -148,7 +164,7 @@ enum err attempt_from_transcript(const struct claim *claim, const struct transcr
     if (pending) {
         a.outcome = OUTCOME_DEFERRED;
         a.retry_after_s = delay;
-        a.retries++;
+        a.retries += !probe;
     } else {
         a.outcome = settled_count(list, OUTCOME_SENT) ? OUTCOME_SENT : OUTCOME_ERROR;
     }

@@ -14,7 +14,7 @@ struct attempt {
     const struct claim *claim; /* borrowed until recorded */
     enum outcome outcome;
     enum blame blame;
-    bool composed;       /* false: it never came to a dialogue, and phase says nothing */
+    bool composed; /* false: it never came to a dialogue, and phase says nothing */
     enum phase phase;
     int64_t retry_after_s; /* when deferred */
     int32_t retries;       /* entries of the schedule used up, this one included */

@@ -24,6 +24,7 @@ WITH result AS MATERIALIZED (
            now() + make_interval(secs => r.retry_after_s) AS next_attempt_at
       FROM result r
       JOIN mailproxy.queue q ON q.message_pk = r.message_pk AND q.lease_token = r.lease_token
+     ORDER BY q.message_pk
        FOR UPDATE OF q
 ), finished AS (
     DELETE FROM mailproxy.queue q
@@ -31,7 +32,7 @@ WITH result AS MATERIALIZED (
 ), rescheduled AS (
     UPDATE mailproxy.queue q
        SET state = CASE o.blame WHEN 'account' THEN 'ready' ELSE 'scheduled' END::mailproxy.queue_state,
-           due_at = CASE o.blame WHEN 'account' THEN now() ELSE o.next_attempt_at END, lease_token = NULL, lease_epoch = NULL, leased_at = NULL
+           due_at = o.next_attempt_at, lease_token = NULL, lease_epoch = NULL, leased_at = NULL
       FROM owned o
      WHERE q.message_pk = o.message_pk AND o.outcome = 'deferred'
 ), updated AS (
