@@ -13,7 +13,7 @@ static int64_t clock_read_us(clockid_t id)
 
 int64_t clock_mono_us(void)
 {
-    return clock_read_us(CLOCK_MONOTONIC);
+    return clock_read_us(CLOCK_BOOTTIME);
 }
 
 int64_t clock_mono_ms(void)

@@ -10,7 +10,8 @@
 
 enum { CLOCK_ISO_OCTETS = 32 };
 
-int64_t clock_mono_us(void); /* microseconds since an arbitrary point; never goes back */
+int64_t clock_mono_us(void); /* microseconds since an arbitrary point; never goes back, and
+                                counts while the machine is suspended: a lease runs out there too */
 int64_t clock_mono_ms(void);
 int64_t clock_wall_us(void); /* microseconds since the epoch, UTC */
 

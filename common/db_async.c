@@ -47,7 +47,8 @@ struct db_async {
 
     PGconn *pg; /* NULL while down or connecting */
     int fd;
-    bool broken; /* a send failed: the connection is dropped in this turn */
+    bool broken;  /* a send failed: the connection is dropped in this turn */
+    bool closing; /* db_async_free() is under way: nothing more is taken */
     bool prepared[SQL_STATEMENT_COUNT];
     struct db_ops sent, waiting;
     uint32_t pending;
@@ -389,6 +390,7 @@ void db_async_free(struct db_async *db)
     if (!db)
         return;
     error_set(&err, ERR_DB_GONE, "the program stops");
+    db->closing = true;
     if (db->connecting) {
         pthread_join(db->thread, NULL);
         PQfinish(db->finished);
@@ -442,6 +444,8 @@ enum err db_async_run(struct db_async *db, const struct db_stmt *stmt,
     if (params->n != stmt->nparams)
         return error_set(err, ERR_DB, "%s takes %d parameters, not %d", stmt->name, stmt->nparams,
                          params->n);
+    if (db->closing)
+        return error_set(err, ERR_DB_GONE, "the program stops");
     op = calloc(1, sizeof(*op));
     if (!op)
         return error_set(err, ERR_NOMEM, "out of memory for a statement");

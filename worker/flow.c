@@ -27,11 +27,19 @@ struct flow_job {
     int64_t compose_from_ms, compose_ms;
 };
 
-static void flow_pump(struct flow *f);
+static void flow_pump_later(void *arg);
 
 static void flow_tell_moved(struct flow *f)
 {
     event_defer(f->loop, f->moved, f->moved_arg);
+}
+
+static void flow_job_free_mail(struct flow_job *job)
+{
+    if (job->mail)
+        job->flow->memory.mails--;
+    mail_free(job->mail);
+    job->mail = NULL;
 }
 
 static void flow_job_free(struct flow_job *job)
@@ -49,8 +57,8 @@ static void flow_job_free(struct flow_job *job)
     else
         f->last = job->prev;
     f->jobs--;
-    f->octets -= job->octets;
-    mail_free(job->mail);
+    f->memory.held_octets -= job->octets;
+    flow_job_free_mail(job);
     claim_free(job->claim);
     free(job);
 }
@@ -64,6 +72,7 @@ static void flow_job_return(struct flow_job *job)
     job->claim = NULL;
     flow_job_free(job);
     take_return(f->taker, &claim, 1);
+    event_defer(f->loop, flow_pump_later, f);
     flow_tell_moved(f);
 }
 
@@ -81,13 +90,14 @@ static void flow_job_record(struct flow_job *job, struct attempt *attempt)
 
     attempt->compose_ms = job->compose_ms;
     job->state = JOB_RECORDING;
-    f->octets -= job->octets;
+    f->memory.held_octets -= job->octets;
     job->octets = 0;
-    mail_free(job->mail);
-    job->mail = NULL;
+    flow_job_free_mail(job);
     batch_add(f->recorder, attempt);
+    if (batch_pending(f->recorder) >= BATCH_UNWRITTEN_MAX)
+        send_pool_pause(f->pool, true); /* what is sent now would be sent again if we died */
     take_release(f->taker, job->claim);
-    flow_pump(f);
+    event_defer(f->loop, flow_pump_later, f);
 }
 
 static void flow_job_sent(void *arg, struct transcript *transcript)
@@ -96,6 +106,11 @@ static void flow_job_sent(void *arg, struct transcript *transcript)
     struct attempt attempt;
     struct error err;
 
+    if (transcript_is_void(transcript)) {
+        transcript_free(transcript);
+        flow_job_return(job);
+        return;
+    }
     if (attempt_from_transcript(job->claim, transcript, flow_jitter(), &attempt, &err)) {
         log_error(LOG_ERROR, "record", "attempt_lost", &err);
         abort(); /* out of memory with a result in hand: our lease ends with us, and the attempt is
@@ -111,6 +126,11 @@ static void flow_job_send(struct flow_job *job)
     struct error err;
 
     job->state = JOB_SENDING;
+    f->memory.mails++;
+    /* Known now; what was fetched for it was not counted here yet. */
+    f->memory.held_octets -= job->octets;
+    job->octets = (int64_t)job->mail->data.len + FLOW_JOB_OVERHEAD_OCTETS;
+    f->memory.held_octets += job->octets;
     if (send_pool_send(f->pool, job->claim, job->mail, flow_job_sent, job, &err)) {
         log_error(LOG_ERROR, "send", "refused", &err);
         flow_job_return(job);
@@ -157,15 +177,14 @@ static void flow_job_compose(struct flow_job *job)
 
     job->state = JOB_COMPOSING;
     job->compose_from_ms = clock_mono_ms();
-    f->octets += job->octets;
+    f->memory.held_octets += job->octets;
     compose_start(f->compose, job->claim, flow_job_composed, job, &job->composing);
 }
 
 /* Start what memory allows, in the order of the claims; the first always may, however large. */
 static void flow_pump(struct flow *f)
 {
-    while (f->waiting &&
-           (f->octets == 0 || f->octets + f->waiting->octets <= f->config->worker_memory_bytes)) {
+    while (f->waiting && memory_allows_message(&f->memory, f->waiting->octets)) {
         struct flow_job *job = f->waiting;
 
         f->waiting = job->next;
@@ -173,9 +192,13 @@ static void flow_pump(struct flow *f)
     }
 }
 
+/* Never from inside a stage: one message that fails at once would begin the next, ever deeper. */
 static void flow_pump_later(void *arg)
 {
-    flow_pump(arg);
+    struct flow *f = arg;
+
+    flow_pump(f);
+    compose_room_wake(f->compose);
 }
 
 /* ---- what the stages call ---- */
@@ -235,6 +258,8 @@ void flow_recorded(void *arg, const struct claim *claim, bool recorded)
     }
     if (job)
         flow_job_free(job);
+    if (f->pool && batch_pending(f->recorder) < BATCH_UNWRITTEN_MAX)
+        send_pool_pause(f->pool, false);
     lease_set_in_flight(f->lease, f->jobs);
     flow_tell_moved(f);
 }
@@ -251,6 +276,8 @@ void flow_drop_unsent(struct flow *f)
         if (job->state == JOB_WAITING || job->state == JOB_COMPOSING)
             flow_job_return(job);
     }
+    if (f->pool)
+        send_pool_withdraw(f->pool);
 }
 
 bool flow_is_drained(const struct flow *f)

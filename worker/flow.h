@@ -12,6 +12,7 @@
 #include "worker/claim/lease.h"
 #include "worker/claim/take.h"
 #include "worker/compose/job.h"
+#include "worker/memory.h"
 #include "worker/record/batch.h"
 #include "worker/send/pool.h"
 
@@ -33,8 +34,8 @@ struct flow {
     struct flow_job
         *waiting; /* the first that waits for memory; those behind it wait too; NULL: none */
     uint32_t jobs;
-    int64_t octets; /* of memory, by estimate */
-    bool closed;    /* hand back what is claimed from now on */
+    struct memory memory;
+    bool closed; /* hand back what is claimed from now on */
 };
 
 /* These are the callbacks of the stages; `arg` is the struct flow. */
@@ -42,7 +43,7 @@ void flow_got_claim(void *arg, struct claim *claim);
 void flow_list_tokens(void *arg, struct db_array *tokens);
 void flow_recorded(void *arg, const struct claim *claim, bool recorded);
 
-/* Claims nobody has begun to send go back. */
+/* Claims nobody has begun to send go back; those that wait for a connection, too. */
 void flow_drop_unsent(struct flow *flow);
 bool flow_is_drained(const struct flow *flow); /* no job, no unwritten result */
 /* Free the jobs. Call flow_cancel() while compose still stands, flow_clear() after the stages are

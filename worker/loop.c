@@ -25,6 +25,8 @@
 
 #define LOOP_CHANNEL "mailproxy_wake"
 
+enum { LOOP_GOODBYE_MS = 5000 }; /* for the last results and the goodbye, once the grace is over */
+
 struct worker {
     const struct config *config;
     struct event_loop *loop;
@@ -56,7 +58,11 @@ static bool loop_may_finish(void *arg)
 {
     const struct worker *w = arg;
 
-    return !w->lost && lease_is_valid(w->flow.lease);
+    if (w->lost)
+        return false;
+    if (!lease_is_valid(w->flow.lease))
+        lease_beat_now(w->flow.lease); /* is it lost, or was the heartbeat only late? */
+    return lease_is_valid(w->flow.lease);
 }
 
 static void loop_wake_claims(void *arg)
@@ -101,7 +107,7 @@ static void loop_work_state(void *arg, bool connected, const struct error *err)
     log_end(&l);
     sweep_connected(w->sweeper);
     lease_beat_now(w->flow.lease);
-    take_wake(w->flow.taker);
+    take_reconnected(w->flow.taker);
 }
 
 /* ---- lives and their ends ---- */
@@ -131,14 +137,22 @@ static void loop_goodbye_said(void *arg, enum err rc, const PGresult *res, const
     event_loop_stop(w->loop);
 }
 
+/* The database does not answer: leave without a goodbye, the heartbeat runs out instead. */
+static void loop_stop(void *arg)
+{
+    struct worker *w = arg;
+
+    event_loop_stop(w->loop);
+}
+
 static void loop_end(struct worker *w)
 {
     if (w->ending)
         return;
     w->ending = true;
-    event_timer_stop(w->loop, &w->grace);
+    event_timer_start(w->loop, &w->grace, LOOP_GOODBYE_MS, loop_stop, w);
     if (!db_async_is_connected(w->work)) {
-        event_loop_stop(w->loop); /* nobody hears a goodbye: the heartbeat runs out instead */
+        loop_stop(w);
         return;
     }
     lease_end(w->flow.lease, loop_goodbye_said, w);
@@ -153,6 +167,7 @@ static void loop_grace_over(void *arg)
     log_int(&l, "in_flight", w->flow.jobs);
     log_str(&l, "note", "connections are cut; what was under way is handed back");
     log_end(&l);
+    event_timer_start(w->loop, &w->grace, LOOP_GOODBYE_MS, loop_stop, w);
     send_pool_free(w->flow.pool); /* before others may claim what it was sending */
     w->flow.pool = NULL;
     w->cut = true;
@@ -241,6 +256,7 @@ static enum err loop_open_stages(struct worker *w, struct error *err)
     enum err rc;
 
     w->flow.config = w->config;
+    w->flow.memory.max_octets = w->config->worker_memory_bytes;
     w->flow.loop = w->loop;
     w->flow.moved = loop_moved;
     w->flow.moved_arg = w;
@@ -251,7 +267,8 @@ static enum err loop_open_stages(struct worker *w, struct error *err)
     if (!rc)
         rc = take_new(w->loop, w->work, w->config, &calls, &w->flow.taker, err);
     if (!rc)
-        rc = compose_room_new(w->config, w->bulk, w->http, w->keys, &w->flow.compose, err);
+        rc = compose_room_new(w->config, w->bulk, w->http, w->keys, &w->flow.memory,
+                              &w->flow.compose, err);
     if (!rc)
         rc = send_pool_new(w->loop, w->transfers, w->config, w->keys, loop_may_finish, w,
                            &w->flow.pool, err);

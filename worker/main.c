@@ -35,6 +35,12 @@ static enum err main_check_schema(const struct config *config, struct error *err
     if (!rc)
         rc = migrate_check(conn, err);
     db_close(conn);
+    if (rc == ERR_DB_GONE) {
+        struct error cause = *err;
+
+        error_set(err, rc, "%s; check GMP_DATABASE_URL, and that PostgreSQL is running",
+                  cause.text);
+    }
     return rc;
 }
 
@@ -59,9 +65,14 @@ int main(int argc, char **argv)
     struct error err;
     enum err rc;
 
-    if (argc > 2 || (command && strcmp(command, "check-config") && strcmp(command, "--version") &&
-                     strcmp(command, "--help"))) {
-        fprintf(stderr, "mailproxy-worker: unknown command; see mailproxy-worker --help\n");
+    if (argc > 2) {
+        fprintf(stderr, "mailproxy-worker: one command at most, not also '%s'; see --help\n",
+                argv[2]);
+        return 2;
+    }
+    if (command && strcmp(command, "check-config") && strcmp(command, "--version") &&
+        strcmp(command, "--help")) {
+        fprintf(stderr, "mailproxy-worker: unknown command '%s'; see --help\n", command);
         return 2;
     }
     if (command && !strcmp(command, "--help")) {

@@ -6,6 +6,7 @@ CREATE TABLE mailproxy.worker (
     version      text NOT NULL,
     started_at   timestamptz NOT NULL DEFAULT now(),
     heartbeat_at timestamptz NOT NULL DEFAULT now(),
+    steady_since timestamptz NOT NULL DEFAULT now(),
     in_flight    integer NOT NULL DEFAULT 0,
     lease_s      integer NOT NULL,
     ended_at     timestamptz,
@@ -16,6 +17,7 @@ CREATE TABLE mailproxy.worker (
 CREATE INDEX worker_alive ON mailproxy.worker (epoch) WHERE ended_at IS NULL;
 COMMENT ON TABLE mailproxy.worker IS 'Worker processes; an epoch names one life of one process and is never used again.';
 COMMENT ON COLUMN mailproxy.worker.heartbeat_at IS 'Older than lease_s seconds: the worker counts as dead and what it held is taken over.';
+COMMENT ON COLUMN mailproxy.worker.steady_since IS 'No heartbeat was late since then: what it says about others is to be trusted.';
 COMMENT ON COLUMN mailproxy.worker.ended_how IS 'stopped (it said so itself) or reaped (its heartbeat ran out).';
 
 CREATE TYPE mailproxy.rate_period AS ENUM ('minute', 'hour', 'day');

@@ -10,13 +10,11 @@ from support.waiting import wait_for
 
 
 @pytest.fixture
-def start(new_system, relay, new_store):
+def start(new_tenant, relay, new_store):
     def begin(**settings):
         store = new_store(user="mailproxy", password="pw")
-        system = new_system(workers=1, **{"GMP_RETRY_DELAYS": "0,0", **settings})
-        api = system.add_tenant(store=store)
-        system.add_account(api, relay)
-        api.system, api.store = system, store
+        api = new_tenant(relay, store, retry_delays=[0, 0], **settings)
+        api.store = store
         return api
 
     return begin
@@ -37,7 +35,7 @@ def test_from_the_tenants_endpoint(start, relay):
     octets = bytes(range(256)) * 1000
     api.store.files["home:emails/f.pdf"] = octets
     api.enqueue(message("m1", attachments=[endpoint()]))
-    api.system.wait_state("sent", "m1")
+    api.wait_state("sent", "m1")
     assert attached(relay) == {"f.pdf": octets}
     path, headers, body = api.store.fetches[0]
     assert path == "/proxy_get_attachments"
@@ -52,7 +50,7 @@ def test_many_attachments_keep_their_order(start, relay):
     for name in names:
         api.store.files["d:" + name] = name.encode() * 10
     api.enqueue(message("m1", attachments=[endpoint("d:" + n, n) for n in names]))
-    api.system.wait_state("sent", "m1")
+    api.wait_state("sent", "m1")
     assert list(attached(relay)) == names
 
 
@@ -60,7 +58,7 @@ def test_s3_is_fetched_through_the_endpoint(start, relay):
     api = start()
     api.store.files["s3://bucket/dir/report.pdf"] = b"%PDF"
     api.enqueue(message("m1", attachments=[{"s3": {"bucket": "bucket", "key": "dir/report.pdf"}}]))
-    api.system.wait_state("sent", "m1")
+    api.wait_state("sent", "m1")
     assert attached(relay) == {"report.pdf": b"%PDF"}
 
 
@@ -69,8 +67,8 @@ def test_a_4xx_is_an_error_at_once(start, relay, status):
     api = start()
     api.store.files["home:emails/f.pdf"] = (status, b"no")
     api.enqueue(message("m1", attachments=[endpoint()]), message("m2"))
-    api.system.wait_state("error", "m1")
-    api.system.wait_state("sent", "m2")
+    api.wait_state("error", "m1")
+    api.wait_state("sent", "m2")
     error = api.message("m1")["error"]
     assert error.startswith("Attachment fetch failed for f.pdf: ")
     assert str(status) in error
@@ -85,7 +83,7 @@ def test_a_5xx_is_tried_again(start, relay, status):
     answers = [(status, b"busy"), (200, b"octets")]
     api.store.files["home:emails/f.pdf"] = lambda: answers.pop(0)
     api.enqueue(message("m1", attachments=[endpoint()]))
-    api.system.wait_state("sent", "m1")
+    api.wait_state("sent", "m1")
     assert attached(relay) == {"f.pdf": b"octets"}
 
 
@@ -93,7 +91,7 @@ def test_a_5xx_that_stays_is_an_error_with_the_same_beginning(start, relay):
     api = start()
     api.store.files["home:emails/f.pdf"] = (503, b"busy")
     api.enqueue(message("m1", attachments=[endpoint()]))
-    api.system.wait_state("error", "m1")
+    api.wait_state("error", "m1")
     assert api.message("m1")["error"].startswith("Attachment fetch failed for f.pdf: ")
     assert len(api.store.fetches) == 3
 
@@ -105,10 +103,48 @@ def test_a_slow_endpoint_times_out_and_holds_up_nobody(start, relay):
     api.enqueue(message("m1", attachments=[endpoint()]))
     wait_for(lambda: api.store.fetches, "the fetch")
     api.enqueue(message("m2"))
-    api.system.wait_state("sent", "m2")
-    api.system.wait_state("error", "m1", timeout=30)
+    api.wait_state("sent", "m2")
+    api.wait_state("error", "m1", timeout=30)
     gate.set()
     assert api.message("m1")["error"].startswith("Attachment fetch failed for f.pdf: ")
+
+
+def test_a_store_that_hangs_keeps_no_other_tenants_attachments_waiting(new_system, new_store, relay):
+    system = new_system(workers=1)
+    slow, quick = new_store(), new_store()
+    gate = threading.Event()
+    slow.files["f"] = lambda: (gate.wait(60), b"late")[1]
+    quick.files["f"] = b"content"
+    for tenant, store in (("slow", slow), ("quick", quick)):
+        api = system.add_tenant(tenant, store=store)
+        system.add_account(api, relay)
+        if tenant == "slow":
+            api.enqueue(*[message(f"s{i}", attachments=[endpoint("f")]) for i in range(40)])
+            wait_for(lambda: len(slow.fetches) == 10, "all that one tenant may have")
+        else:
+            api.enqueue(*[message(f"q{i}", attachments=[endpoint("f")]) for i in range(20)])
+            system.wait_state("sent", *[f"q{i}" for i in range(20)], tenant="quick")
+    assert len(slow.fetches) == 10
+    gate.set()
+    system.wait_state("sent", *[f"s{i}" for i in range(40)], tenant="slow")
+
+
+def test_fetched_attachments_are_held_within_the_workers_memory(new_system, new_store, relay):
+    """Slow to send, quick to fetch: what is fetched must not pile up."""
+    system = new_system(workers=1, GMP_WORKER_MEMORY_BYTES=2**20, GMP_MAX_ATTACHMENT_BYTES=2**20)
+    store, gate = new_store(), threading.Event()
+    relay.on("dot", lambda *_: gate.wait(60) and None)
+    store.files["f"] = b"x" * 900_000
+    api = system.add_tenant(store=store)
+    system.add_account(api, relay)
+    api.enqueue(*[message(f"m{i}", attachments=[endpoint("f")]) for i in range(40)])
+    wait_for(lambda: relay.count("dot") >= 1, "the first to be out")
+    api.enqueue(message("small"))
+    wait_for(lambda: system.value("SELECT count(*) FROM mailproxy.queue WHERE state = 'leased'") == 41, "all to be claimed")
+    assert len(store.fetches) <= 10
+    gate.set()
+    system.wait_all_final()
+    assert sorted(relay.ids()) == sorted([*(f"m{i}" for i in range(40)), "small"])
 
 
 def test_an_empty_file_or_one_that_is_too_large(start, relay):
@@ -116,7 +152,7 @@ def test_an_empty_file_or_one_that_is_too_large(start, relay):
     api.store.files.update({"d:empty": b"", "d:big": b"x" * 10001})
     api.enqueue(message("empty", attachments=[endpoint("d:empty", "empty.txt")]),
                 message("big", attachments=[endpoint("d:big", "big.bin")]))
-    api.system.wait_all_final()
+    api.wait_all_final()
     for message_id, name in (("empty", "empty.txt"), ("big", "big.bin")):
         shown = api.message(message_id)
         assert shown["status"] == "error"
@@ -128,7 +164,7 @@ def test_http_urls_to_private_addresses_are_refused(start, relay):
     api.store.files["/secret.txt"] = b"secret"
     for n, host in enumerate(("127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "2130706433", "0.0.0.0")):
         api.enqueue(message(f"m{n}", attachments=[{"filename": "x.txt", "url": f"http://{host}:{api.store.port}/secret.txt"}]))
-    api.system.wait_all_final()
+    api.wait_all_final()
     for shown in api.messages():
         assert shown["status"] == "error"
         assert shown["error"].startswith("Attachment fetch failed for x.txt: ")
@@ -142,7 +178,7 @@ def test_http_urls_get_the_clients_credentials_on_its_own_origin_only(start, rel
     api.enqueue(message("m1", attachments=[
         {"url": f"{api.store.url}/own.txt"}, {"url": f"{foreign.url}/foreign.txt"},
         {"filename": "auth.txt", "storage_path": f"{foreign.url}/foreign.txt", "auth": {"method": "bearer", "token": "t"}}]))
-    api.system.wait_state("sent", "m1")
+    api.wait_state("sent", "m1")
     assert attached(relay) == {"own.txt": b"own", "foreign.txt": b"foreign", "auth.txt": b"foreign"}
     assert api.store.fetches[0][1].get("Authorization", "").startswith("Basic ")
     assert sorted(h.get("Authorization", "") for _, h, _ in foreign.fetches) == ["", "Bearer t"]
@@ -165,7 +201,7 @@ def test_files_only_below_the_folder_that_is_set(start, relay, tmp_path):
                 message("link", attachments=file(base / "link.txt")),
                 message("dir", attachments=file(base / "sub")),
                 message("none", attachments=file(base / "none.txt")))
-    api.system.wait_all_final()
+    api.wait_all_final()
     assert {m["id"]: m["status"] for m in api.messages()} == {
         "ok": "sent", "up": "error", "out": "error", "link": "error", "dir": "error", "none": "error"}
     assert attached(relay) == {"x.txt": b"fine"}
@@ -175,6 +211,6 @@ def test_files_are_refused_when_no_folder_is_set(start, relay):
     api = start()
     answer = api.add(message("m1", attachments=[{"filename": "x", "storage_path": "/etc/hostname", "fetch_mode": "filesystem"}]))
     if answer.json["queued"]:
-        api.system.wait_state("error", "m1")
+        api.wait_state("error", "m1")
         assert api.message("m1")["error"].startswith("Attachment fetch failed for x: ")
     assert relay.mails == []

@@ -3,7 +3,10 @@
 import collections
 import signal
 import threading
+import time
 
+import psycopg
+import pytest
 from support.programs import message
 from support.waiting import wait_for
 
@@ -94,7 +97,8 @@ def test_two_workers_send_no_message_twice(new_system, smtp_sink):
     assert in_doubt(system) == 0
 
 
-def test_database_restarted_under_load(new_system, smtp_sink, cluster, store):
+@pytest.mark.usefixtures("durable_database")
+def test_database_restarted_under_load(new_system, smtp_sink, durable_cluster, store):
     system = new_system(workers=2, GMP_LEASE_SECONDS=10, GMP_DB_POOL_WAIT_MS=1000)
     api = system.add_tenant(store=store)
     system.add_account(api, smtp_sink)
@@ -116,8 +120,8 @@ def test_database_restarted_under_load(new_system, smtp_sink, cluster, store):
         for how in (signal.SIGINT, signal.SIGQUIT):
             goal = len(accepted) + 1000
             wait_for(lambda g=goal: len(accepted) >= g and smtp_sink.ids(), "load")
-            cluster.stop(how)
-            cluster.start()
+            durable_cluster.stop(how)
+            durable_cluster.start()
         goal = len(accepted) + 500
         wait_for(lambda: len(accepted) >= goal, "messages to be accepted again")
     finally:
@@ -200,9 +204,10 @@ def test_a_message_in_error_is_started_afresh_when_it_comes_again(new_system, re
     assert relay.mails[0].header("Subject") == "better"
 
 
-def test_database_gone_is_503_with_retry_after(new_system, database, cluster):
+@pytest.mark.usefixtures("durable_database")
+def test_database_gone_is_503_with_retry_after(new_system, durable_cluster):
     system = new_system(workers=0, GMP_DB_POOL_WAIT_MS=500)
-    cluster.stop()
+    durable_cluster.stop()
     try:
         answer = system.api.get("/accounts", tenant_id="default")
         assert answer.status == 503
@@ -211,6 +216,98 @@ def test_database_gone_is_503_with_retry_after(new_system, database, cluster):
         assert system.api.get("/ready").status == 503
         assert system.api.get("/health").status == 200
     finally:
-        cluster.start()
+        durable_cluster.start()
     wait_for(lambda: system.api.get("/ready").status == 200, "the server to find its database again")
     assert system.api.get("/accounts", tenant_id="default").status == 200
+
+
+def test_a_worker_that_wakes_up_after_it_was_given_up_leaves_nothing_leased(new_system, relay, store):
+    """What it claims before it has noticed would be nobody's: neither messages nor calls to the tenant."""
+    system = new_system(workers=1, GMP_LEASE_SECONDS=1)
+    api = system.add_tenant(store=store)
+    system.add_account(api, relay)
+    first = system.workers[0]
+    for turn in range(3):
+        first.pause()
+        wait_for(lambda: system.value(
+            "SELECT count(*) FROM mailproxy.worker WHERE ended_at IS NULL AND heartbeat_at > now() - interval '3 s'") == 0,
+            "the heartbeat to run out")
+        system.rows("UPDATE mailproxy.worker SET ended_at = now(), ended_how = 'reaped' WHERE ended_at IS NULL")
+        system.rows("UPDATE mailproxy.tenant_sync SET lease_token = NULL, lease_epoch = NULL, leased_at = NULL")
+        api.enqueue(*[message(f"m{turn}-{i}") for i in range(20)])
+        first.resume()
+        system.wait_state("sent", *[f"m{turn}-{i}" for i in range(20)])
+        wait_for(lambda t=turn: {f"m{t}-{i}" for i in range(20)} <= store.reported_ids(), "all to be reported")
+    assert len(relay.ids()) == 60
+    assert in_doubt(system) == 0
+
+
+def test_a_database_that_stands_still_makes_no_worker_take_over_another(new_system, relay, cluster):
+    gate = threading.Event()
+    relay.on("dot", lambda *_: gate.wait(60) and None)
+    system = new_system(workers=2, GMP_LEASE_SECONDS=2)
+    api = system.add_tenant()
+    system.add_account(api, relay, batch_size=5)
+    api.enqueue(*[message(f"m{i}") for i in range(10)])
+    wait_for(lambda: relay.count("dot") == 10, "all dots to be out")
+    with cluster.frozen():
+        time.sleep(4)
+    gate.set()
+    system.wait_all_final()
+    assert sorted(relay.ids()) == sorted(f"m{i}" for i in range(10))
+    assert in_doubt(system) == 0
+    assert system.value("SELECT count(*) FROM mailproxy.worker WHERE ended_at IS NOT NULL") == 0
+
+
+def test_sending_pauses_while_results_cannot_be_written(new_system, relay):
+    """Otherwise a worker that dies then would repeat all it held, not the last hundred and what was open."""
+    gate = threading.Event()
+    relay.on("greeting", lambda *_: gate.wait(60) and None)
+    system = new_system(workers=1)
+    api = system.add_tenant()
+    system.add_account(api, relay, batch_size=1000, max_connections=10)
+    api.enqueue(*[message(f"m{i}") for i in range(600)])
+    wait_for(lambda: system.value("SELECT count(*) FROM mailproxy.queue WHERE state = 'leased'") == 600, "all to be claimed")
+    with psycopg.connect(system.database_url) as blocker:
+        blocker.execute("SELECT FROM mailproxy.message FOR UPDATE")
+        gate.set()
+        wait_for(lambda: len(relay.ids()) >= 100, "the first hundred")
+        time.sleep(1)
+        assert len(relay.ids()) <= 100 + 10, "a hundred results unwritten, and what was open on ten connections"
+    system.wait_all_final()
+    assert sorted(relay.ids()) == sorted(f"m{i}" for i in range(600))
+
+
+def test_sigterm_ends_a_worker_although_the_database_does_not_answer(new_system, relay, store, cluster):
+    system = new_system(workers=1, GMP_SHUTDOWN_GRACE_SECONDS=1)
+    api = system.add_tenant(store=store)
+    system.add_account(api, relay)
+    gate = threading.Event()
+    store.on_sync = lambda _body: gate.wait(60) and {"ok": True}
+    relay.on("dot", lambda *_: gate.wait(60) and None)
+    api.enqueue(*[message(f"m{i}") for i in range(20)])
+    wait_for(lambda: relay.count("dot") == 10 and store.requests, "dots and a report to be out")
+    with cluster.frozen():
+        gate.set()
+        wait_for(lambda: len(relay.ids()) == 20, "all replies")
+        system.workers[0].terminate(timeout=15)
+    system.start_worker()
+    system.wait_all_final(timeout=90)
+
+
+def test_sigterm_takes_back_what_waits_for_a_connection(new_system, relay):
+    gate = threading.Event()
+    relay.on("dot", lambda *_: gate.wait(60) and None)
+    system = new_system(workers=1)
+    api = system.add_tenant()
+    system.add_account(api, relay, max_connections=1)
+    api.enqueue(*[message(f"m{i}") for i in range(20)])
+    wait_for(lambda: relay.count("dot") == 1, "the first dot to be out")
+    stopping = threading.Thread(target=system.workers[0].terminate)
+    stopping.start()
+    wait_for(lambda: system.value("SELECT count(*) FROM mailproxy.queue WHERE state = 'ready'") == 19,
+             "the others to be handed back")
+    gate.set()
+    stopping.join()
+    assert len(relay.ids()) == 1, "what had begun was finished, and no more"
+    assert system.value("SELECT max(attempts) FROM mailproxy.queue") == 0

@@ -9,13 +9,11 @@ from support.waiting import wait_for
 
 
 @pytest.fixture
-def start(new_system, relay, store):
-    def begin(workers=1, **settings):
-        system = new_system(workers=workers, **settings)
-        api = system.add_tenant(store=store)
-        system.add_account(api, relay)
-        api.system = system
-        return api
+def start(new_tenant, relay, store):
+    """start(**fields of the tenant, or GMP_ settings): a tenant with an account at `relay`, told at `store`."""
+
+    def begin(**fields):
+        return new_tenant(relay, store, **fields)
 
     return begin
 
@@ -36,7 +34,7 @@ def test_sent_and_error_are_reported_once_each(start, relay, store):
 
 def test_a_deferral_is_reported_and_then_the_end(start, relay, store):
     relay.on("dot", ["451 4.3.0 later"])
-    api = start(GMP_RETRY_DELAYS="2")
+    api = start(retry_delays=[2])
     api.enqueue(message("m1"))
     wait_for(lambda: [e for e in store.entries("m1") if "sent_ts" in e], "the final report")
     entries = store.entries("m1")
@@ -48,10 +46,10 @@ def test_a_deferral_is_reported_and_then_the_end(start, relay, store):
 def test_a_message_has_one_entry_in_one_request(start, relay, store):
     """Deferred, then sent, while the tenant was away: it reads the last entry of an id, so there is but one."""
     relay.on("dot", ["451 4.3.0 later"])
-    api = start(GMP_RETRY_DELAYS="0")
+    api = start(retry_delays=[0])
     store.stop()
     api.enqueue(message("m1"))
-    api.system.wait_state("sent", "m1")
+    api.wait_state("sent", "m1")
     store.start()
     api.post("/commands/run-now")
     wait_for(lambda: store.entries("m1"), "the report")
@@ -60,11 +58,9 @@ def test_a_message_has_one_entry_in_one_request(start, relay, store):
     assert "sent_ts" in store.entries("m1")[-1] and "deferred_ts" not in store.entries("m1")[-1]
 
 
-def test_the_request_carries_credentials_and_webhook_headers(new_system, new_store, relay):
+def test_the_request_carries_credentials_and_webhook_headers(new_tenant, new_store, relay):
     store = new_store(user="mailproxy", password="pässword:with:colons")
-    system = new_system()
-    api = system.add_tenant(store=store)
-    system.add_account(api, relay)
+    api = new_tenant(relay, store)
     api.enqueue(message("m1"))
     wait_for(lambda: store.entries("m1"), "the report")
     _, headers, body = store.requests[-1]
@@ -75,10 +71,8 @@ def test_the_request_carries_credentials_and_webhook_headers(new_system, new_sto
     assert list(body) == ["delivery_report"]
 
 
-def test_a_bearer_token(new_system, store, relay):
-    system = new_system()
-    api = system.add_tenant(store=store, client_auth={"method": "bearer", "token": "tok-123"})
-    system.add_account(api, relay)
+def test_a_bearer_token(start, store):
+    api = start(client_auth={"method": "bearer", "token": "tok-123"})
     api.enqueue(message("m1"))
     wait_for(lambda: store.entries("m1"), "the report")
     assert store.requests[-1][1]["Authorization"] == "Bearer tok-123"
@@ -129,10 +123,7 @@ def test_anything_else_does_not_and_is_repeated(start, store, status):
     assert len(store.entries("m1")) == 1
 
 
-def test_a_307_within_the_origin_is_followed(new_system, relay, store):
-    system = new_system()
-    api = system.add_tenant(store=store, client_sync_path="/old")
-    system.add_account(api, relay)
+def test_a_307_within_the_origin_is_followed(start, store):
     store.files["/old"] = lambda: (307, b"")
     original = store._answer
 
@@ -140,7 +131,7 @@ def test_a_307_within_the_origin_is_followed(new_system, relay, store):
         original(handler, status, data, {**(headers or {}), **({"Location": "/proxy_sync"} if status == 307 else {})})
 
     store._answer = redirecting
-    api.enqueue(message("m1"))
+    start(client_sync_path="/old").enqueue(message("m1"))
     wait_for(lambda: store.entries("m1"), "the report at the new place")
 
 
@@ -148,35 +139,26 @@ def test_store_down_then_up(start, relay, store):
     api = start()
     store.stop()
     api.enqueue(*[message(f"m{i}") for i in range(50)])
-    api.system.wait_state("sent", *[f"m{i}" for i in range(50)])
-    wait_for(lambda: api.system.value("SELECT failures FROM mailproxy.tenant_sync WHERE tenant_id = 'acme'") > 0,
-             "a failed call to be noted")
+    api.wait_state("sent", *[f"m{i}" for i in range(50)])
+    wait_for(lambda: api.sync("failures") > 0, "a failed call to be noted")
     store.start()
     wait_for(lambda: store.reported_ids() == {f"m{i}" for i in range(50)}, "all reports, by itself", timeout=40)
     assert len(store.entries()) == 50
-    assert api.system.value("SELECT failures FROM mailproxy.tenant_sync WHERE tenant_id = 'acme'") == 0
+    wait_for(lambda: api.sync("failures") == 0, "the success to be noted")
 
 
 def test_retry_after_is_honoured(start, store):
     store.on_sync = lambda _body: (503, {"error": "busy"}, {"Retry-After": "120"})
     api = start()
     api.enqueue(message("m1"))
-
-    def pause():
-        return api.system.value("SELECT extract(epoch FROM retry_at - now())::float8 FROM mailproxy.tenant_sync"
-                                " WHERE tenant_id = 'acme' AND retry_at IS NOT NULL UNION ALL SELECT NULL LIMIT 1")
-
-    assert 60 < wait_for(pause, "a pause") <= 121
+    assert 60 < wait_for(lambda: api.sync("extract(epoch FROM retry_at - now())::float8"), "a pause") <= 121
 
 
-def test_a_tenant_that_is_slow_delays_no_other(new_system, new_store, relay):
+def test_a_tenant_that_is_slow_delays_no_other(new_tenant, new_store, relay):
     slow, quick = new_store(), new_store()
     gate = threading.Event()
     slow.on_sync = lambda _body: gate.wait(60) and {"ok": True}
-    system = new_system()
-    a, b = system.add_tenant("slow", store=slow), system.add_tenant("quick", store=quick)
-    system.add_account(a, relay)
-    system.add_account(b, relay)
+    a, b = new_tenant(relay, slow), new_tenant(relay, quick)
     a.enqueue(message("m1"))
     wait_for(lambda: slow.requests, "the slow tenant to be called")
     for i in range(5):
@@ -195,14 +177,14 @@ def test_messages_are_added_from_inside_the_sync(start, relay, store):
         if not todo:
             return {"ok": True, "queued": 0}
         batch = todo.pop(0)
-        answer = store.api.add(*batch, tenant_id="acme")
+        answer = store.api.add(*batch, tenant_id=api.tenant_id)
         assert answer.status == 200 and answer.json["queued"] == 20, answer
-        assert store.api.post("/commands/run-now", tenant_id="acme").json == {"ok": True}
+        assert store.api.post("/commands/run-now", tenant_id=api.tenant_id).json == {"ok": True}
         return {"ok": True, "queued": answer.json["queued"]}
 
-    store.on_sync = sync
     api = start()
-    api.post("/commands/run-now", tenant_id="acme")  # as after a commit in the store
+    store.on_sync = sync
+    api.post("/commands/run-now", tenant_id=api.tenant_id)  # as after a commit in the store
     wanted = {f"batch{b}-{i}" for b in range(5) for i in range(20)}
     wait_for(lambda: store.reported_ids() == wanted, "all five batches to be sent and reported")
     assert sorted(relay.ids()) == sorted(wanted)
@@ -214,6 +196,14 @@ def test_queued_in_the_answer_brings_the_next_call_at_once(start, store):
     api = start()
     api.post("/commands/run-now")
     wait_for(lambda: len(store.requests) >= 3, "two more calls")
+
+
+def test_a_tenant_that_always_has_more_is_not_called_in_a_hot_loop(start, store):
+    store.on_sync = lambda _body: {"ok": True, "queued": 1}
+    start()
+    wait_for(lambda: len(store.requests) >= 8, "eight calls")
+    times = [at for at, _, _ in store.requests[:8]]
+    assert all(later - earlier >= 0.09 for earlier, later in zip(times, times[1:])), times
 
 
 def test_run_now_during_a_sync_makes_another_follow(start, store):
@@ -244,9 +234,7 @@ def test_do_not_disturb(start, store):
     until = epoch() + 3600
     store.on_sync = lambda _body: {"ok": True, "queued": 0, "next_sync_after": until}
     api = start(GMP_SYNC_INTERVAL=1)
-    wait_for(lambda: api.system.value(
-        "SELECT count(*) FROM mailproxy.tenant_sync WHERE tenant_id = 'acme' AND last_sync_at > now() + interval '1 hour' / 2"),
-        "the wish to be noted")
+    wait_for(lambda: api.sync("last_sync_at > now() + interval '1 hour' / 2"), "the wish to be noted")
     polls = len(store.requests)
     api.enqueue(message("m1"))  # events are told all the same
     wait_for(lambda: store.entries("m1"), "the report")
@@ -295,7 +283,7 @@ def test_at_most_a_thousand_entries_a_request(start, store, smtp_sink):
     store.stop()
     for part in range(5):
         api.enqueue(*[message(f"m{part}-{i}", account="sink") for i in range(500)])
-    api.system.wait_all_final()
+    api.wait_all_final()
     store.start()
     api.post("/commands/run-now")
     wait_for(lambda: len(store.reported_ids()) == 2500, "all reports")
@@ -303,10 +291,8 @@ def test_at_most_a_thousand_entries_a_request(start, store, smtp_sink):
     assert len(store.entries()) == 2500
 
 
-def test_the_seed_format(new_system, relay, store):
-    system = new_system()
-    api = system.add_tenant(store=store, report_format="seed")
-    system.add_account(api, relay)
+def test_the_seed_format(start, store):
+    api = start(report_format="seed")
     api.enqueue(message("_main_db:m1", priority=1))
     entry = wait_for(lambda: store.entries("_main_db:m1"), "the report")[0]
     sent_ts = entry.pop("sent_ts")

@@ -1,5 +1,7 @@
 """TLS and AUTH, against aiosmtpd."""
 
+import re
+
 import pytest
 from support.aiorelay import AuthRelay
 from support.programs import message
@@ -24,16 +26,13 @@ def new_auth_relay(authority):
 
 
 @pytest.fixture
-def start(new_system, authority):
+def start(new_tenant, authority):
+    """start(relay, **fields of the account): a tenant with that account, and a message m1."""
+
     def begin(relay, settings=None, **account):
-        system = new_system(workers=1, GMP_RETRY_DELAYS="600", **(settings or {}))
-        api = system.add_tenant()
         account.setdefault("tls_ca", authority.ca_pem)
-        if account["tls_ca"] is None:
-            del account["tls_ca"]
-        system.add_account(api, relay, **account)
+        api = new_tenant(relay, account=account, retry_delays=[600], **(settings or {}))
         api.enqueue(message("m1"))
-        api.system = system
         return api
 
     return begin
@@ -49,7 +48,7 @@ def wait_deferred(api):
 def test_starttls_with_auth(start, new_auth_relay, mechanisms):
     relay = new_auth_relay(tls="starttls", user=USER, password=PASSWORD, mechanisms=mechanisms)
     api = start(relay, use_tls=True, user=USER, password=PASSWORD)
-    api.system.wait_state("sent", "m1")
+    api.wait_state("sent", "m1")
     assert relay.envelopes[0].was_tls
     assert relay.logins[0][1:] == (USER, PASSWORD)
     assert relay.logins[0][0] in mechanisms
@@ -58,7 +57,7 @@ def test_starttls_with_auth(start, new_auth_relay, mechanisms):
 
 def test_starttls_without_auth(start, new_auth_relay):
     relay = new_auth_relay(tls="starttls")
-    start(relay, use_tls=True).system.wait_state("sent", "m1")
+    start(relay, use_tls=True).wait_state("sent", "m1")
     assert relay.envelopes[0].was_tls
 
 
@@ -94,7 +93,7 @@ def test_implicit_tls_on_port_465(start, new_auth_relay):
     threading.Thread(target=forward, daemon=True).start()
     try:
         api = start(relay, host="127.0.4.65", port=465, use_tls=None, user=USER, password=PASSWORD)
-        api.system.wait_state("sent", "m1")
+        api.wait_state("sent", "m1")
         assert relay.envelopes[0].was_tls
         assert relay.logins[0][1:] == (USER, PASSWORD)
     finally:
@@ -105,9 +104,11 @@ def test_implicit_tls_on_port_465(start, new_auth_relay):
 def test_auth_over_a_plain_connection_where_the_account_is_plain(start, new_auth_relay):
     relay = new_auth_relay(user=USER, password=PASSWORD, auth_on_plain=True)
     api = start(relay, use_tls=False, user=USER, password=PASSWORD)
-    api.system.wait_state("sent", "m1")
+    api.wait_state("sent", "m1")
     assert not relay.envelopes[0].was_tls
     assert PASSWORD not in api.system.logs()
+    assert re.search(f"level=warn stage=send event=plain_auth tenant={api.tenant_id} account=main host=",
+                     api.system.workers[0].log())
 
 
 def test_a_certificate_by_an_unknown_authority_defers(start, new_auth_relay):
@@ -127,21 +128,21 @@ def test_a_certificate_for_another_name_defers(start, new_auth_relay):
 
 def test_the_services_ca_file(start, new_auth_relay, authority):
     relay = new_auth_relay(tls="starttls")
-    start(relay, settings={"GMP_CA_FILE": authority.ca_file}, use_tls=True, tls_ca=None).system.wait_state("sent", "m1")
+    start(relay, settings={"GMP_CA_FILE": authority.ca_file}, use_tls=True, tls_ca=None).wait_state("sent", "m1")
 
 
 def test_verification_can_be_skipped_loudly(start, new_auth_relay):
     relay = new_auth_relay(tls="starttls", names="DNS:other.example")
     api = start(relay, use_tls=True, tls_ca=None, tls_verify=False)
-    api.system.wait_state("sent", "m1")
+    api.wait_state("sent", "m1")
     assert relay.envelopes[0].was_tls
-    assert "level=warn" in api.system.workers[0].log()
+    assert re.search(f"level=warn .*tenant={api.tenant_id} .*account=main ", api.system.workers[0].log())
 
 
 def test_a_pinned_key(start, new_auth_relay, authority):
     relay = new_auth_relay(tls="starttls")
     pin = authority.pin(f"{authority.directory}/relay0.pem")
-    start(relay, use_tls=True, tls_pin=pin).system.wait_state("sent", "m1")
+    start(relay, use_tls=True, tls_pin=pin).wait_state("sent", "m1")
 
 
 def test_another_key_than_the_pinned_one_defers(start, new_auth_relay):
@@ -160,20 +161,16 @@ def test_starttls_wanted_but_not_offered_defers_and_sends_nothing(start, relay):
 def test_what_was_said_before_tls_is_forgotten(start, new_auth_relay):
     """EHLO is said again after STARTTLS (RFC 3207 4.2): aiosmtpd offers AUTH only then."""
     relay = new_auth_relay(tls="starttls", user=USER, password=PASSWORD)
-    start(relay, use_tls=True, user=USER, password=PASSWORD).system.wait_state("sent", "m1")
+    start(relay, use_tls=True, user=USER, password=PASSWORD).wait_state("sent", "m1")
 
 
-def test_a_wrong_password_makes_the_account_wait(start, new_auth_relay):
+def test_a_wrong_password_makes_the_account_wait(start, new_auth_relay, authority):
     relay = new_auth_relay(tls="starttls", user=USER, password=PASSWORD)
     api = start(relay, use_tls=True, user=USER, password="not-this-one")
     assert "(SMTP 535)" in wait_deferred(api)
     assert "not-this-one" not in api.system.logs()
-    api.system.add_account(api, relay, use_tls=True, user=USER, password=PASSWORD, tls_ca=open_ca(api))
-    api.system.wait_state("sent", "m1")
-
-
-def open_ca(api):
-    return api.system.value("SELECT tls_ca FROM mailproxy.account LIMIT 1")
+    api.system.add_account(api, relay, use_tls=True, user=USER, password=PASSWORD, tls_ca=authority.ca_pem)
+    api.wait_state("sent", "m1")
 
 
 def test_credentials_but_no_auth_offered_makes_the_account_wait(start, relay):
@@ -188,7 +185,6 @@ def test_an_account_sealed_with_a_lost_key_waits_and_says_so(new_system, new_aut
     api = system.add_tenant()
     system.add_account(api, relay, use_tls=True, user=USER, password=PASSWORD, tls_ca=authority.ca_pem)
     api.enqueue(message("m1"))
-    api.system = system
     system.start_worker(MAIL_PROXY_ENCRYPTION_KEY="B" * 43 + "=")
     wait_deferred(api)
     assert relay.logins == []

@@ -1,5 +1,6 @@
 """A private PostgreSQL: initdb in a temporary directory, one Unix socket, no TCP."""
 
+import contextlib
 import glob
 import os
 import pwd
@@ -24,13 +25,12 @@ class Cluster:
     """initdb and postgres refuse to run as root, so root runs them as the user postgres."""
 
     USER = "mailproxy"
+    # For data that need not outlive the cluster.
+    VOLATILE = {"fsync": "off", "full_page_writes": "off"}
 
     def __init__(self, **settings):
         self.settings = {
             "listen_addresses": "",
-            "fsync": "off",  # a test's data need not outlive the machine
-            "synchronous_commit": "on",
-            "full_page_writes": "off",
             "max_connections": "200",
             "shared_buffers": "64MB",
             "log_min_messages": "warning",
@@ -84,6 +84,23 @@ class Cluster:
             self.process.send_signal(how)
             self.process.wait(timeout=60)
         self.process = None
+
+    @contextlib.contextmanager
+    def frozen(self):
+        """It stands still as a whole: connections stay open, nothing is answered."""
+        with open(f"/proc/{self.process.pid}/task/{self.process.pid}/children", encoding="ascii") as f:
+            pids = [self.process.pid, *map(int, f.read().split())]
+        try:
+            self._signal(pids, signal.SIGSTOP)
+            yield
+        finally:
+            self._signal(pids, signal.SIGCONT)
+
+    @staticmethod
+    def _signal(pids, which):
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, which)
 
     def create_database(self, name, template="template0"):
         with self.connect() as conn:

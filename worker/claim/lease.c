@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "sql/statements.h"
 
@@ -165,7 +166,9 @@ bool lease_is_valid(const struct lease *lease)
     /* A tenth is kept back for what is on its way to a relay when the question is asked. */
     int64_t valid_ms = lease->config->lease_seconds * 900;
 
-    return lease->epoch && event_loop_now_ms(lease->loop) - lease->confirmed_ms < valid_ms;
+    /* The clock itself, not the loop's idea of it: the process may have been stopped in the middle
+     * of this turn. */
+    return lease->epoch && clock_mono_ms() - lease->confirmed_ms < valid_ms;
 }
 
 int64_t lease_epoch(const struct lease *lease)

@@ -26,7 +26,7 @@ bool lease_is_valid(const struct lease *lease);
 int64_t lease_epoch(const struct lease *lease); /* 0: none */
 void lease_set_in_flight(struct lease *lease,
                          uint32_t messages); /* shown with the next heartbeat */
-void lease_beat_now(struct lease *lease);    /* after a reconnect */
+void lease_beat_now(struct lease *lease);    /* after a reconnect, or when it has run out */
 /* After lease_epoch_fn(0), once nothing claimed under the old epoch is under way any more: begin a
  * new life. */
 void lease_renew(struct lease *lease);

@@ -16,6 +16,9 @@ enum {
         4,                /* enough to keep a connection busy while the next claim is on its way */
     TAKE_POLL_MS = 1000,  /* NOTIFY is a hint that may be lost */
     TAKE_COALESCE_MS = 2, /* a relay's replies come in bursts: claim for all of them at once */
+    TAKE_LINGER_MS = 20,  /* an account that still has half of what it may: a claim is worth more */
+    TAKE_ACCOUNTS = 16,   /* a claim's turn: LIMIT in claim_messages */
+    TAKE_RECOVER_POLLS = 60, /* a claim or return may have been lost on the way */
     TAKE_RETRY_MS = 500,
 };
 
@@ -23,7 +26,9 @@ enum {
 struct take_held_account {
     char *tenant_id, *account_id; /* owned */
     int32_t count;
-    bool full; /* its batch_size is used up: there may be more to claim when one is released */
+    int32_t told; /* the last claim was told of so many, or gave them: with batch_size there may be
+                     more */
+    uint32_t claim; /* the last one that gave any */
 };
 
 struct taker {
@@ -35,7 +40,13 @@ struct taker {
     uint32_t held, held_max;
     void *accounts; /* tsearch(3) tree of struct take_held_account */
     bool asking, again;
-    bool dry; /* the last claim found nothing, and nothing has happened since */
+    bool
+        dry; /* the last claim took all there was, but for full accounts; nothing has happened since
+              */
+    uint32_t claim;          /* number of the last claim */
+    uint32_t claim_accounts; /* it gave messages of */
+    uint32_t claim_max;      /* it might give at most so many messages */
+    uint32_t polls;
     struct event_timer poll, soon;
 };
 
@@ -92,8 +103,11 @@ static void take_hold(struct taker *taker, const struct claim *claim)
         account = take_add_account(taker, claim->account);
     if (!account)
         return;
+    if (account->claim != taker->claim)
+        taker->claim_accounts++;
+    account->claim = taker->claim;
     account->count++;
-    account->full = account->count >= claim->account->batch_size;
+    account->told++;
 }
 
 /* ---- claiming ---- */
@@ -104,7 +118,7 @@ struct take_arrays {
 
 static void take_list_account(const void *node, VISIT which, void *closure)
 {
-    const struct take_held_account *account = *(struct take_held_account *const *)node;
+    struct take_held_account *account = *(struct take_held_account *const *)node;
     struct take_arrays *arrays = closure;
 
     if (which != postorder && which != leaf)
@@ -112,6 +126,7 @@ static void take_list_account(const void *node, VISIT which, void *closure)
     db_array_text(&arrays->tenants, account->tenant_id);
     db_array_text(&arrays->accounts, account->account_id);
     db_array_int(&arrays->counts, account->count);
+    account->told = account->count;
 }
 
 static void take_run(struct taker *taker);
@@ -175,6 +190,9 @@ static void take_claimed(void *arg, enum err rc, const PGresult *res, const stru
     int rows = rc ? 0 : PQntuples(res);
     bool lost = false;
 
+    taker->claim++;
+    taker->claim_accounts = 0;
+
     taker->asking = false;
     if (rc) {
         log_error(LOG_WARN, "claim", "claim_failed", err);
@@ -194,7 +212,8 @@ static void take_claimed(void *arg, enum err rc, const PGresult *res, const stru
         take_hold(taker, claim);
         taker->calls.got(taker->calls.arg, claim);
     }
-    taker->dry = rows == 0 && !taker->again;
+    taker->dry =
+        taker->claim_accounts < TAKE_ACCOUNTS && (uint32_t)rows < taker->claim_max && !taker->again;
     if (lost)
         take_recover(taker);
     else if (!taker->dry)
@@ -207,6 +226,8 @@ static void take_run(struct taker *taker)
     struct take_arrays arrays;
     struct error err;
 
+    if (taker->asking)
+        taker->again = true;
     if (!taker->epoch || taker->asking || taker->held >= taker->held_max)
         return;
     arrays.tenants = db_array_of(DB_TEXT);
@@ -218,7 +239,8 @@ static void take_run(struct taker *taker)
     db_param_array(&params, &arrays.accounts);
     db_param_array(&params, &arrays.counts);
     db_param_int(&params, taker->config->batch_size_per_account);
-    db_param_int(&params, taker->held_max - taker->held);
+    taker->claim_max = taker->held_max - taker->held;
+    db_param_int(&params, taker->claim_max);
     db_param_int(&params, TAKE_INLINE_OCTETS);
     taker->again = false;
     if (db_array_check(&arrays.tenants, &err) || db_array_check(&arrays.accounts, &err) ||
@@ -236,7 +258,10 @@ static void take_poll(void *arg)
 {
     struct taker *taker = arg;
 
-    take_wake(taker);
+    if (++taker->polls % TAKE_RECOVER_POLLS == 0 && taker->epoch && !taker->asking)
+        take_recover(taker);
+    else
+        take_wake(taker);
     event_timer_start(taker->loop, &taker->poll, TAKE_POLL_MS, take_poll, taker);
 }
 
@@ -245,6 +270,12 @@ void take_wake(struct taker *taker)
     taker->again = true;
     taker->dry = false;
     take_run(taker);
+}
+
+void take_reconnected(struct taker *taker)
+{
+    if (taker->epoch && !taker->asking)
+        take_recover(taker);
 }
 
 void take_set_epoch(struct taker *taker, int64_t epoch)
@@ -257,17 +288,21 @@ void take_set_epoch(struct taker *taker, int64_t epoch)
 void take_release(struct taker *taker, const struct claim *claim)
 {
     struct take_held_account *account = take_find_account(taker, claim->account);
-    bool was_full = taker->held >= taker->held_max || (account && account->full);
+    bool was_full =
+        taker->held >= taker->held_max || (account && account->told >= claim->account->batch_size);
+    bool plenty = account && account->count > claim->account->batch_size / 2;
+    int64_t delay_ms = plenty ? TAKE_LINGER_MS : TAKE_COALESCE_MS;
 
     taker->held--;
     if (account && --account->count <= 0) {
         tdelete(account, &taker->accounts, take_compare_accounts);
         take_free_account(account);
-    } else if (account) {
-        account->full = false;
+        if (taker->asking)
+            taker->again = true; /* what the claim under way was told of is not known any more */
     }
-    if ((was_full || !taker->dry) && !taker->soon.at)
-        event_timer_start(taker->loop, &taker->soon, TAKE_COALESCE_MS, take_run_timer, taker);
+    if ((was_full || !taker->dry) &&
+        (!taker->soon.at || taker->soon.due_ms > event_loop_now_ms(taker->loop) + delay_ms))
+        event_timer_start(taker->loop, &taker->soon, delay_ms, take_run_timer, taker);
 }
 
 void take_return(struct taker *taker, struct claim **claims, size_t count)

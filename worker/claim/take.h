@@ -31,6 +31,9 @@ enum err take_new(struct event_loop *loop, struct db_async *db, const struct con
 void take_free(struct taker *taker);
 void take_set_epoch(struct taker *taker, int64_t epoch); /* 0: claim nothing */
 void take_wake(struct taker *taker);                     /* there may be work */
+/* Statements may have been lost with the connection: hand back what is leased to us unknown to us.
+ */
+void take_reconnected(struct taker *taker);
 /* The claim has left the worker's hands (its result waits to be recorded); the claim stays the
  * caller's. */
 void take_release(struct taker *taker, const struct claim *claim);

@@ -11,17 +11,19 @@
 #include "sql/statements.h"
 #include "worker/compose/compose.h"
 #include "worker/compose/fetch.h"
+#include "worker/compose/places.h"
 #include "worker/compose/stored.h"
 
-/* Of one message, and altogether. Attachments of one message: more than any client sends. */
-enum { JOB_FETCHES_MAX = 3, ROOM_FETCHES_MAX = 30, JOB_ATTACHMENTS_MAX = 1000 };
+/* Of one message; attachments: more than any client sends. */
+enum { JOB_FETCHES_MAX = 3, JOB_ATTACHMENTS_MAX = 1000 };
 enum { JOB_REASON_OCTETS = 2048, JOB_MEBIBYTE = 1024 * 1024 };
 
 struct compose_room {
     struct fetch_means means;
     struct db_async *db;              /* borrowed */
     struct compose_job *first, *last; /* jobs that may begin another fetch, in turn */
-    unsigned fetching;                /* requests under way */
+    struct places places;             /* for requests under way */
+    struct memory *memory;            /* borrowed */
 };
 
 /* A request under way. */
@@ -29,6 +31,7 @@ struct job_fetch {
     struct compose_job *job;
     struct attachment *attachment; /* NULL: this slot is free */
     struct http_call *call;
+    size_t place; /* in the room */
 };
 
 struct compose_job {
@@ -44,6 +47,7 @@ struct compose_job {
     struct attachment *attachments;
     size_t attachment_count;
     size_t next; /* the first attachment nothing was done about yet */
+    int64_t fetched_octets;
     struct job_fetch fetches[JOB_FETCHES_MAX];
     unsigned fetching;
     struct compose_job *prev_waiting, *next_waiting; /* in the room's queue */
@@ -52,7 +56,7 @@ struct compose_job {
 
 enum err compose_room_new(const struct config *config, struct db_async *db,
                           struct http_client *http, const struct secret_ring *keys,
-                          struct compose_room **ret, struct error *err)
+                          struct memory *memory, struct compose_room **ret, struct error *err)
 {
     struct compose_room *room = calloc(1, sizeof(*room));
 
@@ -60,6 +64,7 @@ enum err compose_room_new(const struct config *config, struct db_async *db,
         return error_set(err, ERR_NOMEM, "out of memory for composing");
     room->means = (struct fetch_means){.config = config, .http = http, .keys = keys};
     room->db = db;
+    room->memory = memory;
     *ret = room;
     return ERR_OK;
 }
@@ -100,7 +105,21 @@ static void room_remove(struct compose_room *room, struct compose_job *job)
         room->last = job->prev_waiting;
 }
 
-static void room_pump(struct compose_room *room);
+/* What is at hand may always be taken, what must be fetched needs a place. */
+static bool room_may_begin(const struct compose_room *room, const struct compose_job *job)
+{
+    enum attachment_source source = job->attachments[job->next].source;
+
+    return source == ATTACHMENT_STORED || source == ATTACHMENT_FILESYSTEM ||
+           (places_has_one_for(&room->places, job->claim->account->tenant_id) &&
+            memory_allows_fetch(room->memory));
+}
+
+static void room_end_fetch(struct compose_room *room, const struct job_fetch *fetch)
+{
+    places_leave(&room->places, fetch->place);
+    room->memory->expected_octets -= memory_fetch_octets(room->memory);
+}
 
 /* ---- the end of a job ---- */
 
@@ -124,8 +143,10 @@ static void job_drop(struct compose_job *job)
         if (!job->fetches[i].attachment)
             continue;
         http_call_cancel(job->fetches[i].call);
-        job->room->fetching--;
+        room_end_fetch(job->room, &job->fetches[i]);
     }
+    job->room->memory->held_octets -= job->fetched_octets;
+    job->fetched_octets = 0;
     job->done = NULL;
     if (!job->statements)
         job_free(job);
@@ -257,17 +278,19 @@ static void job_fetched(void *arg, const struct http_answer *answer)
     struct attachment *a = fetch->attachment;
     struct error err = {0};
 
+    room_end_fetch(room, fetch);
     *fetch = (struct job_fetch){0};
     job->fetching--;
-    room->fetching--;
     enum err rc = fetch_take_answer(answer, a, &err);
+    job->fetched_octets += (int64_t)a->len;
+    room->memory->held_octets += (int64_t)a->len;
     if (!rc)
         rc = job_check_total(job, &err);
     if (rc)
         job_fail_attachment(job, a, rc, &err);
     else
         job_advance(job);
-    room_pump(room);
+    compose_room_wake(room);
 }
 
 static enum err job_fetch_remote(struct compose_job *job, struct attachment *a, struct error *err)
@@ -284,7 +307,8 @@ static enum err job_fetch_remote(struct compose_job *job, struct attachment *a, 
         return rc;
     }
     job->fetching++;
-    job->room->fetching++;
+    fetch->place = places_take(&job->room->places, job->claim->account->tenant_id);
+    job->room->memory->expected_octets += memory_fetch_octets(job->room->memory);
     return ERR_OK;
 }
 
@@ -309,12 +333,18 @@ static void job_fetch_next(struct compose_job *job)
         job_advance(job);
 }
 
-static void room_pump(struct compose_room *room)
+void compose_room_wake(struct compose_room *room)
 {
-    while (room->first && room->fetching < ROOM_FETCHES_MAX) {
-        struct compose_job *job = room->first;
+    struct compose_job *job = room->first;
+
+    while (job) {
+        if (!room_may_begin(room, job)) {
+            job = job->next_waiting;
+            continue;
+        }
         room_remove(room, job);
         job_fetch_next(job);
+        job = room->first; /* the queue may be another now */
     }
 }
 
@@ -385,7 +415,7 @@ static void job_begin(struct compose_job *job)
     if (!job_list_attachments(job))
         return;
     job_advance(job);
-    room_pump(room);
+    compose_room_wake(room);
 }
 
 /* One statement less to wait for. */

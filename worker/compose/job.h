@@ -2,8 +2,8 @@
  * job.h - get everything one claim needs and compose it: content, attachments, then octets.
  *
  * Stored attachments and large contents come from the database, endpoint and http_url ones over
- * HTTP, filesystem ones from below GMP_ATTACHMENT_BASE_DIR. At most 3 fetches of one message, and
- * 30 altogether, run at once.
+ * HTTP, filesystem ones from below GMP_ATTACHMENT_BASE_DIR. At most 3 fetches of one message, 10 of
+ * one tenant, and 30 altogether, run at once, as far as there is memory for them.
  */
 #ifndef WORKER_COMPOSE_JOB_H
 #define WORKER_COMPOSE_JOB_H
@@ -14,6 +14,7 @@
 #include "worker/claim/claim.h"
 #include "worker/compose/mail.h"
 #include "worker/http_client.h"
+#include "worker/memory.h"
 
 struct compose_room; /* what all jobs share: the database connection, HTTP client, key ring,
                         counters */
@@ -33,8 +34,10 @@ typedef void compose_done_fn(void *arg, enum compose_end end, struct mail *mail,
 
 enum err compose_room_new(const struct config *config, struct db_async *db,
                           struct http_client *http, const struct secret_ring *keys,
-                          struct compose_room **ret, struct error *err) MUST_CHECK;
+                          struct memory *memory, struct compose_room **ret,
+                          struct error *err) MUST_CHECK;
 void compose_room_free(struct compose_room *room); /* no job may be under way */
+void compose_room_wake(struct compose_room *room); /* there may be memory for more fetches */
 
 /* `claim` is borrowed until done. `done` is called once; it may be called from inside this call. */
 void compose_start(struct compose_room *room, struct claim *claim, compose_done_fn *done, void *arg,

@@ -2,8 +2,9 @@
  * batch.h - record attempts in batches: one transaction for many.
  *
  * A result waits at most BATCH_DELAY_MS for others and a batch holds at most BATCH_MAX, so that a
- * worker that dies leaves few results unwritten. A batch that cannot be written is tried until it
- * can: the lease tokens make writing it twice harmless.
+ * worker that dies leaves few results unwritten: BATCH_UNWRITTEN_MAX, when nothing more is begun to
+ * be sent from then on. That is two batches, one being written while the next one fills. A batch
+ * that cannot be written is tried until it can: the lease tokens make writing it twice harmless.
  */
 #ifndef WORKER_RECORD_BATCH_H
 #define WORKER_RECORD_BATCH_H
@@ -11,7 +12,7 @@
 #include "common/db_async.h"
 #include "worker/record/attempt.h"
 
-enum { BATCH_MAX = 100, BATCH_DELAY_MS = 20 };
+enum { BATCH_MAX = 50, BATCH_UNWRITTEN_MAX = 100, BATCH_DELAY_MS = 20 };
 
 struct batch_recorder;
 

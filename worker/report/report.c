@@ -3,6 +3,7 @@
  */
 #include "worker/report/report.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "common/clock.h"
@@ -13,6 +14,10 @@
 #include "worker/report/post.h"
 
 enum { REPORT_CALLS_MAX = 64, REPORT_LOOK_MS = 1000, REPORT_PAUSE_MS = 5000 };
+enum {
+    REPORT_COALESCE_MS = 20, /* results are recorded in bursts: look once for all of them */
+    REPORT_REST_MS = 105,    /* claim_tenants leaves a tenant alone for 100 ms after a call */
+};
 
 struct reporter {
     struct event_loop *loop; /* borrowed, as the next four */
@@ -26,7 +31,8 @@ struct reporter {
     struct report_claim *claiming; /* the one claim under way; NULL: none */
     bool look_again;               /* asked for while it was, or while all places were taken */
     bool stopped;
-    struct event_timer tick;
+    int64_t rested_ms; /* when the tenant called last may be called again */
+    struct event_timer tick, soon, rested;
     event_timer_fn *idle;
     void *idle_arg;
 };
@@ -42,8 +48,7 @@ struct report_claim {
  * One call. The steps follow one another; each ends by a callback that begins the next.
  *
  *     LOAD --> POST --acknowledged--> ACKNOWLEDGE --> over
- *       \        \------- no ------> FAIL --------> over
- *        \--------------------------/
+ *       \--------\------- no -------> FAIL ---------> over
  *
  * A statement whose connection broke is run again: all four are safe to repeat, the last two by the
  * lease token.
@@ -88,6 +93,7 @@ static void report_call_drop(struct report_call *call)
 {
     struct reporter *r = call->reporter;
 
+    assert(r); /* it is forgotten once */
     if (call->http)
         http_call_cancel(call->http);
     call->http = NULL;
@@ -104,14 +110,18 @@ static void report_call_drop(struct report_call *call)
         report_call_free(call);
 }
 
-static void report_call_end(struct report_call *call, bool again)
+static void report_call_end(struct report_call *call)
 {
     struct reporter *r = call->reporter;
 
     report_call_drop(call);
-    if (again || r->look_again)
+    if (r->look_again)
         event_defer(r->loop, report_look, r);
-    if (!r->call_count && r->idle)
+    /* There may be news of meanwhile, or more to tell than fits one call. */
+    r->rested_ms = event_loop_now_ms(r->loop) + REPORT_REST_MS;
+    if (!r->rested.at)
+        event_timer_start(r->loop, &r->rested, REPORT_REST_MS, report_look, r);
+    if (!reporter_in_flight(r) && r->idle)
         event_defer(r->loop, r->idle, r->idle_arg);
 }
 
@@ -157,6 +167,8 @@ static void report_log(const struct report_call *call, enum log_level level, con
 }
 
 /* ---- what a step's statement comes to ---- */
+
+static const char report_lost[] = "the lease was lost meanwhile: another worker calls again";
 
 /* False: the call is dropped, or the statement is run again; true: look at rc and res. */
 static bool report_take_result(struct report_call *call, enum err rc)
@@ -206,12 +218,9 @@ static void report_acknowledged(void *arg, enum err rc, const PGresult *res,
         report_give_up(call, err->text);
         return;
     }
-    if (PQntuples(res) == 0)
-        report_log(call, LOG_WARN, "the lease was lost meanwhile: another worker tells it again",
-                   -1);
-    else
-        report_log(call, LOG_INFO, NULL, -1);
-    report_call_end(call, call->batch.more || call->verdict.queued > 0);
+    bool lost = PQntuples(res) == 0;
+    report_log(call, lost ? LOG_WARN : LOG_INFO, lost ? report_lost : NULL, -1);
+    report_call_end(call);
 }
 
 static void report_failed(void *arg, enum err rc, const PGresult *res, const struct error *err)
@@ -224,11 +233,9 @@ static void report_failed(void *arg, enum err rc, const PGresult *res, const str
         report_pause(call, err);
         return;
     }
-    if (PQntuples(res) == 0)
-        report_log(call, LOG_WARN, "the lease was lost meanwhile: another worker tries again", -1);
-    else
-        report_log(call, LOG_WARN, NULL, db_int(res, 0, 1));
-    report_call_end(call, false);
+    bool lost = PQntuples(res) == 0;
+    report_log(call, LOG_WARN, lost ? report_lost : NULL, lost ? -1 : db_int(res, 0, 1));
+    report_call_end(call);
 }
 
 static void report_answered(void *arg, const struct http_answer *answer)
@@ -238,10 +245,7 @@ static void report_answered(void *arg, const struct http_answer *answer)
     call->http = NULL;
     call->status = answer->status;
     post_judge(answer, &call->verdict);
-    if (call->verdict.acknowledged)
-        report_enter(call, REPORT_ACKNOWLEDGE);
-    else
-        report_enter(call, REPORT_FAIL);
+    report_enter(call, call->verdict.acknowledged ? REPORT_ACKNOWLEDGE : REPORT_FAIL);
 }
 
 /* ---- beginning a step ---- */
@@ -364,7 +368,7 @@ static void report_claimed(void *arg, enum err rc, const PGresult *res, const st
         r->look_again = true; /* there may be more */
     if (!rc && r->look_again)
         event_defer(r->loop, report_look, r);
-    if (!r->call_count && r->idle)
+    if (!reporter_in_flight(r) && r->idle)
         event_defer(r->loop, r->idle, r->idle_arg);
 }
 
@@ -396,6 +400,8 @@ static void report_look(void *arg)
 
     if (r->epoch == 0 || r->stopped)
         return;
+    if (!r->rested.at && r->rested_ms > event_loop_now_ms(r->loop)) /* who ended since then */
+        event_timer_start(r->loop, &r->rested, REPORT_REST_MS, report_look, r);
     if (r->claiming || r->call_count == REPORT_CALLS_MAX) {
         r->look_again = true; /* when there is room */
         return;
@@ -456,6 +462,8 @@ void reporter_free(struct reporter *reporter)
     if (reporter->claiming)
         reporter->claiming->reporter = NULL;
     event_timer_stop(reporter->loop, &reporter->tick);
+    event_timer_stop(reporter->loop, &reporter->soon);
+    event_timer_stop(reporter->loop, &reporter->rested);
     event_undefer(reporter->loop, report_look, reporter);
     free(reporter);
 }
@@ -469,7 +477,9 @@ void reporter_set_epoch(struct reporter *reporter, int64_t worker_epoch)
 
 void reporter_wake(struct reporter *reporter)
 {
-    report_look(reporter);
+    if (!reporter->soon.at)
+        event_timer_start(reporter->loop, &reporter->soon, REPORT_COALESCE_MS, report_look,
+                          reporter);
 }
 
 void reporter_stop(struct reporter *reporter)
@@ -479,7 +489,8 @@ void reporter_stop(struct reporter *reporter)
 
 uint32_t reporter_in_flight(const struct reporter *r)
 {
-    return r->call_count;
+    /* A claim that waits for the database to come back has taken nothing. */
+    return r->call_count + (r->claiming && db_async_is_connected(r->db) ? 1 : 0);
 }
 
 void reporter_on_idle(struct reporter *reporter, event_timer_fn *fn, void *arg)

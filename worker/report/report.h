@@ -28,7 +28,7 @@ void reporter_set_epoch(struct reporter *reporter, int64_t worker_epoch);
 /* Look for tenants to call now. Cheap, may be called often; also looks by itself every second. */
 void reporter_wake(struct reporter *reporter);
 void reporter_stop(struct reporter *reporter);         /* take no more tenants */
-uint32_t reporter_in_flight(const struct reporter *r); /* calls under way */
+uint32_t reporter_in_flight(const struct reporter *r); /* calls, or a claim of some, under way */
 /* Call fn(arg) whenever the last call under way has ended: what waits for reporter_in_flight() to
  * be 0 looks again. */
 void reporter_on_idle(struct reporter *reporter, event_timer_fn *fn, void *arg);

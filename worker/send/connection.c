@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "common/buf.h"
+#include "common/log.h"
 #include "worker/send/handle.h"
 
 enum {
@@ -264,6 +265,20 @@ void connection_set_helo(struct connection_room *room)
     }
 }
 
+/* The account's owner asked for it; whoever runs the service shall see it with every connection. */
+static void connection_warn(const struct claim_account *account, const char *event,
+                            const char *note)
+{
+    struct log_line l;
+
+    log_begin(&l, LOG_WARN, "send", event);
+    log_str(&l, "tenant", account->tenant_id);
+    log_str(&l, "account", account->account_id);
+    log_str(&l, "host", account->host);
+    log_str(&l, "note", note);
+    log_end(&l);
+}
+
 enum err connection_open(const struct connection_room *room, const struct claim_account *account,
                          connection_open_fn *done, void *arg, struct connection **ret,
                          struct error *err)
@@ -300,6 +315,11 @@ enum err connection_open(const struct connection_room *room, const struct claim_
         goto out;
     c->started = true;
     connection_enter(c, PHASE_CONNECT);
+    if (c->handle.login && c->handle.tls == HANDLE_TLS_NONE)
+        connection_warn(account, "plain_auth", "the password goes over a connection without TLS");
+    if (c->handle.tls != HANDLE_TLS_NONE && !account->tls_verify)
+        connection_warn(account, "tls_not_verified",
+                        "whoever answers there is taken for the relay");
     *ret = c;
     return ERR_OK;
 out:
@@ -337,11 +357,6 @@ const struct ehlo *connection_ehlo(const struct connection *c)
 bool connection_is_tls(const struct connection *c)
 {
     return c->handle.tls != HANDLE_TLS_NONE;
-}
-
-bool connection_is_plain_auth(const struct connection *c)
-{
-    return c->handle.login && c->handle.tls == HANDLE_TLS_NONE;
 }
 
 enum connection_io connection_send(struct connection *c, const char *octets, size_t n,

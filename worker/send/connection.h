@@ -64,8 +64,6 @@ void connection_close(struct connection *c);
 int connection_fd(const struct connection *c); /* for event_watch(); unwatch it before closing */
 const struct ehlo *connection_ehlo(const struct connection *c); /* borrowed */
 bool connection_is_tls(const struct connection *c);
-bool connection_is_plain_auth(
-    const struct connection *c); /* credentials went over it in the clear */
 /* After CONNECTION_IO_AGAIN call again with the same octets (TLS insists). */
 enum connection_io connection_send(struct connection *c, const char *octets, size_t n,
                                    size_t *ret_sent);

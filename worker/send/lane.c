@@ -51,6 +51,19 @@ struct lane *lane_find(void **tree, struct lanes *lanes, const struct claim_acco
     return lane;
 }
 
+uint32_t lane_connections_max(const struct lane *lane, const struct config *config, int64_t now_ms)
+{
+    const struct claim_account *account = TAILQ_FIRST(&lane->waiting)->claim->account;
+    uint32_t max = account->max_connections > 0 ? (uint32_t)account->max_connections
+                                                : (uint32_t)config->max_connections_per_account;
+
+    if (!lane->proven && max > LANE_UNPROVEN_CONNECTIONS)
+        max = LANE_UNPROVEN_CONNECTIONS;
+    if (lane->limit && lane->limit < max && now_ms < lane->limit_until_ms)
+        max = lane->limit;
+    return max;
+}
+
 void lane_free(void **tree, struct lanes *lanes, struct lane *lane)
 {
     tdelete(lane, tree, lane_compare);

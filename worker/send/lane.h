@@ -14,6 +14,8 @@
 #include "worker/send/pool.h"
 #include "worker/send/session.h"
 
+enum { LANE_UNPROVEN_CONNECTIONS = 5 }; /* as Postfix's initial_destination_concurrency */
+
 struct lane;
 
 /* One call of send_pool_send(). */
@@ -61,6 +63,8 @@ TAILQ_HEAD(lanes, lane);
 
 /* The account's lane, made when there is none; NULL: out of memory. `tree` is a tsearch(3) root. */
 struct lane *lane_find(void **tree, struct lanes *lanes, const struct claim_account *account);
+/* How many connections it may have now; mails are waiting. */
+uint32_t lane_connections_max(const struct lane *lane, const struct config *config, int64_t now_ms);
 void lane_free(void **tree, struct lanes *lanes, struct lane *lane); /* must be empty */
 
 enum err lane_mail_new(const struct claim *claim, const struct mail *mail, send_done_fn *done,

@@ -18,7 +18,6 @@
 
 enum {
     POOL_MAILS_PER_CONNECTION = 100,
-    POOL_UNPROVEN_CONNECTIONS = 5, /* as Postfix's initial_destination_concurrency */
     POOL_LIMIT_MS =
         60 * 1000, /* for how long a relay's refusal of one more connection is remembered */
     POOL_RESERVE_SHARE = 64, /* one in so many connections is kept for accounts that hold none */
@@ -31,7 +30,8 @@ struct send_pool {
     struct lanes lanes;
     struct lanes hungry;
     struct lane_connections idle;
-    struct send_pool_stats stats;
+    uint32_t connections; /* open or opening */
+    bool paused;          /* no mail is begun */
     struct event_timer retry_timer;
 };
 
@@ -54,7 +54,6 @@ static void pool_push_mail(struct send_pool *pool, struct lane *lane, struct lan
         TAILQ_INSERT_HEAD(&lane->waiting, m, link);
     else
         TAILQ_INSERT_TAIL(&lane->waiting, m, link);
-    pool->stats.waiting++;
 }
 
 static struct lane_mail *pool_pop_mail(struct send_pool *pool, struct lane *lane)
@@ -64,7 +63,6 @@ static struct lane_mail *pool_pop_mail(struct send_pool *pool, struct lane *lane
     TAILQ_REMOVE(&lane->waiting, m, link);
     if (--lane->waiting_count == 0)
         TAILQ_REMOVE(&pool->hungry, lane, hungry_link);
-    pool->stats.waiting--;
     return m;
 }
 
@@ -80,13 +78,22 @@ static void pool_finish_mail(struct lane_mail *m)
     done(arg, transcript);
 }
 
+static void pool_finish_mails(struct lane_mails *mails)
+{
+    struct lane_mail *m;
+
+    while ((m = TAILQ_FIRST(mails))) {
+        TAILQ_REMOVE(mails, m, link);
+        pool_finish_mail(m);
+    }
+}
+
 /* ---- connections ---- */
 
 static void pool_unpark(struct lane_connection *c)
 {
     TAILQ_REMOVE(&c->lane->idle, c, idle_link);
     TAILQ_REMOVE(&c->pool->idle, c, pool_link);
-    c->pool->stats.idle--;
     event_timer_stop(pool_loop(c->pool), &c->idle_timer);
 }
 
@@ -94,7 +101,7 @@ static void pool_close(struct lane_connection *c) /* neither parked nor with a m
 {
     TAILQ_REMOVE(&c->lane->connections, c, link);
     c->lane->connection_count--;
-    c->pool->stats.connections--;
+    c->pool->connections--;
     session_close(c->session);
     free(c);
 }
@@ -126,7 +133,6 @@ static void pool_park(struct lane_connection *c)
 {
     TAILQ_INSERT_HEAD(&c->lane->idle, c, idle_link);
     TAILQ_INSERT_TAIL(&c->pool->idle, c, pool_link);
-    c->pool->stats.idle++;
     event_timer_start(pool_loop(c->pool), &c->idle_timer, (int64_t)c->ttl_s * 1000,
                       pool_on_idle_timer, c);
 }
@@ -182,7 +188,7 @@ static enum err pool_open(struct send_pool *pool, struct lane *lane, struct lane
     c->used = 1;
     TAILQ_INSERT_TAIL(&lane->connections, c, link);
     lane->connection_count++;
-    pool->stats.connections++;
+    pool->connections++;
     return ERR_OK;
 }
 
@@ -190,17 +196,8 @@ static enum err pool_open(struct send_pool *pool, struct lane *lane, struct lane
 
 static uint32_t pool_lane_max(const struct send_pool *pool, const struct lane *lane)
 {
-    const struct claim_account *account = TAILQ_FIRST(&lane->waiting)->claim->account;
-    uint32_t max = account->max_connections > 0
-                       ? (uint32_t)account->max_connections
-                       : (uint32_t)pool->room.connection.config->max_connections_per_account;
-
-    if (!lane->proven && max > POOL_UNPROVEN_CONNECTIONS)
-        max = POOL_UNPROVEN_CONNECTIONS;
-    if (lane->limit && lane->limit < max &&
-        event_loop_now_ms(pool_loop(pool)) < lane->limit_until_ms)
-        max = lane->limit;
-    return max;
+    return lane_connections_max(lane, pool->room.connection.config,
+                                event_loop_now_ms(pool_loop(pool)));
 }
 
 /* Is there room for one more connection of this lane? Idle ones of others are closed for it. */
@@ -210,7 +207,7 @@ static bool pool_make_room(struct send_pool *pool, const struct lane *lane)
 
     if (lane->connection_count > 0)
         cap -= cap / POOL_RESERVE_SHARE;
-    while (pool->stats.connections >= cap) {
+    while (pool->connections >= cap) {
         struct lane_connection *oldest = TAILQ_FIRST(&pool->idle);
         struct lane *owner;
 
@@ -228,8 +225,11 @@ static bool pool_make_room(struct send_pool *pool, const struct lane *lane)
 static bool pool_serve_one(struct send_pool *pool, struct lane *lane)
 {
     struct lane_mail *m = TAILQ_FIRST(&lane->waiting);
-    struct lane_connection *c = pool_take_idle(lane, m->claim->account->version);
+    struct lane_connection *c;
 
+    if (pool->paused)
+        return false;
+    c = pool_take_idle(lane, m->claim->account->version);
     if (c) {
         pool_give(c, pool_pop_mail(pool, lane));
         return true;
@@ -287,7 +287,7 @@ static bool pool_is_wanted_elsewhere(struct send_pool *pool, const struct lane *
     uint32_t cap = (uint32_t)pool->room.connection.config->worker_connections;
     const struct lane *other;
 
-    if (pool->stats.connections < cap - cap / POOL_RESERVE_SHARE)
+    if (pool->connections < cap - cap / POOL_RESERVE_SHARE)
         return false;
     other = pool_pick_hungry(pool, lane);
     return other && other->connection_count + 1 < lane->connection_count;
@@ -297,7 +297,7 @@ static bool pool_is_wanted_elsewhere(struct send_pool *pool, const struct lane *
 static void pool_reuse(struct send_pool *pool, struct lane_connection *c)
 {
     struct lane *lane = c->lane;
-    const struct lane_mail *next = TAILQ_FIRST(&lane->waiting);
+    const struct lane_mail *next = pool->paused ? NULL : TAILQ_FIRST(&lane->waiting);
 
     if (!session_is_idle(c->session) || c->used >= POOL_MAILS_PER_CONNECTION ||
         c->version < lane->version || pool_is_wanted_elsewhere(pool, lane))
@@ -314,7 +314,6 @@ static void pool_reuse(struct send_pool *pool, struct lane_connection *c)
 static void pool_fail_waiting(struct send_pool *pool, struct lane *lane,
                               const struct transcript *failed, struct lane_mails *ret)
 {
-    TAILQ_INIT(ret);
     while (lane->waiting_count) {
         struct lane_mail *m = pool_pop_mail(pool, lane);
 
@@ -327,7 +326,7 @@ static void pool_on_open_failed(struct send_pool *pool, struct lane_connection *
                                 struct lane_mail *m)
 {
     struct lane *lane = c->lane;
-    struct lane_mails failed;
+    struct lane_mails failed = TAILQ_HEAD_INITIALIZER(failed);
 
     pool_close(c);
     if (lane->connection_count > 0) {
@@ -343,10 +342,7 @@ static void pool_on_open_failed(struct send_pool *pool, struct lane_connection *
     lane_free(&pool->tree, &pool->lanes, lane);
     pool_feed(pool);
     TAILQ_INSERT_HEAD(&failed, m, link);
-    while ((m = TAILQ_FIRST(&failed))) {
-        TAILQ_REMOVE(&failed, m, link);
-        pool_finish_mail(m);
-    }
+    pool_finish_mails(&failed);
 }
 
 static void pool_on_news(void *arg, enum session_news news)
@@ -430,6 +426,35 @@ void send_pool_free(struct send_pool *pool)
     free(pool);
 }
 
+void send_pool_pause(struct send_pool *pool, bool paused)
+{
+    struct lane *lane = TAILQ_FIRST(&pool->hungry), *next;
+
+    if (pool->paused == paused)
+        return;
+    pool->paused = paused;
+    for (; lane && !paused; lane = next) {
+        next = TAILQ_NEXT(lane, hungry_link);
+        while (lane->waiting_count && !TAILQ_EMPTY(&lane->idle) && pool_serve_one(pool, lane))
+            ;
+    }
+    pool_feed(pool);
+}
+
+void send_pool_withdraw(struct send_pool *pool)
+{
+    struct transcript none = {.verdict = policy_judge(PHASE_MAIL, MISHAP_LEASE_LOST, NULL),
+                              .phase = PHASE_MAIL};
+    struct lane_mails withdrawn = TAILQ_HEAD_INITIALIZER(withdrawn);
+    struct lane *lane;
+
+    while ((lane = TAILQ_FIRST(&pool->hungry))) {
+        pool_fail_waiting(pool, lane, &none, &withdrawn);
+        pool_drop_lane_if_empty(pool, lane);
+    }
+    pool_finish_mails(&withdrawn);
+}
+
 /* The account was changed: idle connections of before are of no use any more. */
 static void pool_note_version(struct lane *lane, int64_t version)
 {
@@ -466,9 +491,4 @@ enum err send_pool_send(struct send_pool *pool, const struct claim *claim, const
     pool_push_mail(pool, lane, m, false);
     pool_serve_one(pool, lane);
     return ERR_OK;
-}
-
-void send_pool_read_stats(const struct send_pool *pool, struct send_pool_stats *ret)
-{
-    *ret = pool->stats;
 }

@@ -25,12 +25,6 @@ typedef void send_done_fn(void *arg, struct transcript *transcript);
  * lease is lost). */
 typedef bool send_may_finish_fn(void *arg);
 
-struct send_pool_stats {
-    uint32_t connections; /* open or opening */
-    uint32_t idle;
-    uint32_t waiting; /* mails that wait for a connection */
-};
-
 enum err send_pool_new(struct event_loop *loop, struct transfers *transfers,
                        const struct config *config, const struct secret_ring *keys,
                        send_may_finish_fn *may_finish, void *may_finish_arg, struct send_pool **ret,
@@ -44,6 +38,9 @@ void send_pool_free(struct send_pool *pool);
    calls. */
 enum err send_pool_send(struct send_pool *pool, const struct claim *claim, const struct mail *mail,
                         send_done_fn *done, void *arg, struct error *err) MUST_CHECK;
-void send_pool_read_stats(const struct send_pool *pool, struct send_pool_stats *ret);
+/* While paused no mail is begun; those under way go on. */
+void send_pool_pause(struct send_pool *pool, bool paused);
+/* Mails that wait for a connection end at once, untried: transcript_is_void(). */
+void send_pool_withdraw(struct send_pool *pool);
 
 #endif

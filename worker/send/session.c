@@ -329,7 +329,6 @@ static void session_begin(struct session *s)
     bool rset = s->mails > 0 && s->transaction.dirty;
 
     s->began_ms = clock_mono_ms();
-    s->transcript->plain_auth = connection_is_plain_auth(s->connection);
     session_enter(s, SESSION_BUSY);
     transaction_begin(&s->transaction, s->mail, s->transcript, connection_ehlo(s->connection),
                       rset);

@@ -97,3 +97,8 @@ void transcript_copy_verdict(struct transcript *t, const struct transcript *of)
     transcript_conclude(t);
     t->connect_ms = of->connect_ms;
 }
+
+bool transcript_is_void(const struct transcript *t)
+{
+    return t->verdict.outcome == OUTCOME_DEFERRED && t->verdict.blame == BLAME_NONE;
+}

@@ -29,7 +29,6 @@ struct transcript {
     size_t recipient_count;
     int64_t connect_ms; /* 0 on a reused connection */
     int64_t send_ms;    /* MAIL to the last reply */
-    bool plain_auth;    /* credentials went over a plain connection */
 };
 
 /* A blank one for an attempt at `mail`; *ret is owned by the caller. */
@@ -48,5 +47,7 @@ void transcript_settle_rest(struct transcript *t, enum phase phase, enum mishap 
 void transcript_copy_verdict(struct transcript *t, const struct transcript *of);
 /* Sum up, when every recipient is settled. */
 void transcript_conclude(struct transcript *t);
+/* It ended for a reason of ours alone (MISHAP_LEASE_LOST): no attempt was made. */
+bool transcript_is_void(const struct transcript *t);
 
 #endif

@@ -2,11 +2,14 @@
 -- $1 bigint worker epoch  $2 text[] tenant_id, $3 text[] account_id, $4 integer[] messages of it the worker holds already
 -- $5 integer the service's batch size  $6 integer at most so many messages  $7 integer contents up to so many octets come along
 -- Rows: see claim_read_row() in worker/claim/claim.c. None: nothing is due, or all of it is gated or suspended.
--- Locks: the claimed queue rows; rows that another worker is claiming are skipped.
+-- Locks: the worker's own row, so that it cannot be reaped meanwhile (what it claimed after that nobody would take over);
+-- the claimed queue rows; rows that another worker is claiming are skipped.
 -- Plan: a skip scan of index queue_ready finds the accounts with ready work, then index queue_ready again for each; no
 -- scan of the backlog, also under a generic plan (tests/sql).
 -- Called by: take_run() in worker/claim/take.c.
-WITH RECURSIVE ready AS (
+WITH RECURSIVE alive AS MATERIALIZED (
+    SELECT FROM mailproxy.worker WHERE epoch = $1::bigint AND ended_at IS NULL FOR SHARE
+), ready AS (
     (SELECT q.tenant_id, q.account_id
        FROM mailproxy.queue q
       WHERE q.state = 'ready'
@@ -33,8 +36,9 @@ WITH RECURSIVE ready AS (
        AND '*' <> ALL (t.suspended_batches)
        AND coalesce(a.batch_size, $5::integer) > coalesce(h.held, 0)
        AND (SELECT active FROM mailproxy.instance)
+       AND EXISTS (SELECT FROM alive)
      ORDER BY s.served_at
-     LIMIT 16
+     LIMIT 16 -- TAKE_ACCOUNTS in take.c
 ), picked AS MATERIALIZED (
     SELECT p.message_pk
       FROM turn

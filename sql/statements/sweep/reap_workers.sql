@@ -1,5 +1,6 @@
 -- reap_workers: end the workers whose heartbeat ran out, and let others take over what they held.
--- $1 bigint our own epoch, never reaped here
+-- $1 bigint our own epoch, never reaped here. A worker whose own heartbeat is late, or was late within the last half lease,
+-- reaps nobody: the database may have stood still for all alike, and the others are about to report back.
 -- Rows: per message taken over: message_pk, tenant_id, message_id, account_id, epoch, attempt.
 -- Locks: the dead workers' rows (one that another worker is reaping is skipped) and their leases.
 -- A message taken over is in doubt: the relay may have taken it. An attempt row says so.
@@ -10,6 +11,10 @@ WITH dead AS (
      WHERE w.epoch = ANY (ARRAY(
                SELECT epoch FROM mailproxy.worker
                 WHERE ended_at IS NULL AND epoch <> $1::bigint AND heartbeat_at < now() - make_interval(secs => lease_s)
+                  AND EXISTS (SELECT FROM mailproxy.worker own
+                               WHERE own.epoch = $1::bigint AND own.ended_at IS NULL
+                                 AND own.heartbeat_at > now() - make_interval(secs => own.lease_s / 2.0)
+                                 AND own.steady_since < now() - make_interval(secs => own.lease_s / 2.0))
                   FOR UPDATE SKIP LOCKED))
     RETURNING w.epoch
 ), freed AS (
