@@ -14,11 +14,12 @@
 #include "common/error.h"
 
 struct buf {
-    char *data;  /* owned; NULL while nothing was ever appended */
-    size_t len;  /* octets in use */
-    size_t size; /* octets allocated */
-    size_t cap;  /* octets `len` may reach; 0 means nothing may be appended */
-    enum err failed; /* why an append was dropped: ERR_LIMIT (over the cap) or ERR_NOMEM; ERR_OK: none was */
+    char *data;      /* owned; NULL while nothing was ever appended */
+    size_t len;      /* octets in use */
+    size_t size;     /* octets allocated */
+    size_t cap;      /* octets `len` may reach; 0 means nothing may be appended */
+    enum err failed; /* why an append was dropped: ERR_LIMIT (over the cap) or ERR_NOMEM; ERR_OK:
+                        none was */
 };
 
 #define BUF_INIT(cap_octets)                                                                       \

@@ -167,8 +167,8 @@ out:
 }
 
 /*
- * The environment's value, else the file's, else the default; *ret owned, NULL when none. An empty value counts as not
- * set, but for a list, which may be empty.
+ * The environment's value, else the file's, else the default; *ret owned, NULL when none. An empty
+ * value counts as not set, but for a list, which may be empty.
  */
 static enum err config_find(const struct config_setting *s, char **ret, struct error *err)
 {
@@ -331,9 +331,10 @@ void config_free(struct config *config)
     free(config);
 }
 
-static void config_print_value(struct config *config, const struct config_setting *s, FILE *out)
+static void config_print_value(const struct config *config, const struct config_setting *s,
+                               FILE *out)
 {
-    const void *field = config_field(config, s);
+    const void *field = (const char *)config + s->offset;
     const struct config_delays *delays = field;
 
     switch (s->kind) {
@@ -363,7 +364,7 @@ void config_print(const struct config *config, FILE *out)
 {
     for (size_t i = 0; i < CONFIG_COUNT; i++) {
         fprintf(out, "%s=", config_settings[i].name);
-        config_print_value((struct config *)(uintptr_t)config, &config_settings[i], out);
+        config_print_value(config, &config_settings[i], out);
         fprintf(out, "\n");
     }
 }

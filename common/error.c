@@ -3,7 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-enum err error_set(struct error *err, enum err code, const char *fmt, ...)
+enum err(error_set)(struct error *err, enum err code, const char *fmt, ...)
 {
     if (err) {
         va_list args;

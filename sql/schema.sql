@@ -24,6 +24,23 @@ CREATE SCHEMA mailproxy;
 COMMENT ON SCHEMA mailproxy IS 'The mail proxy: what is to be sent, what became of it, and who is told.';
 
 --
+-- Name: blame; Type: TYPE; Schema: mailproxy; Owner: -
+--
+
+CREATE TYPE mailproxy.blame AS ENUM (
+    'none',
+    'recipient',
+    'message',
+    'account'
+);
+
+--
+-- Name: TYPE blame; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON TYPE mailproxy.blame IS 'Whose fault an attempt''s end was: an account''s makes all its messages wait, a recipient''s settles that recipient alone.';
+
+--
 -- Name: event_type; Type: TYPE; Schema: mailproxy; Owner: -
 --
 
@@ -306,9 +323,11 @@ CREATE TABLE mailproxy.attempt (
     send_ms integer,
     reply_code smallint,
     outcome mailproxy.outcome NOT NULL,
+    blame mailproxy.blame DEFAULT 'none'::mailproxy.blame NOT NULL,
     in_doubt boolean DEFAULT false NOT NULL,
     tenant_id text NOT NULL COLLATE pg_catalog."C",
     account_id text NOT NULL COLLATE pg_catalog."C",
+    phase text,
     status text,
     reply text,
     recipients jsonb
@@ -326,6 +345,12 @@ COMMENT ON TABLE mailproxy.attempt IS 'One row per try, never updated.';
 --
 
 COMMENT ON COLUMN mailproxy.attempt.in_doubt IS 'The worker died while it held the message: the relay may have taken it.';
+
+--
+-- Name: COLUMN attempt.phase; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.attempt.phase IS 'Where in the dialogue it was decided: connect, tls, greeting, ehlo, starttls, auth, mail, rcpt, data, content, dot; null: before any.';
 
 --
 -- Name: COLUMN attempt.status; Type: COMMENT; Schema: mailproxy; Owner: -
@@ -888,6 +913,7 @@ CREATE TABLE mailproxy.worker (
     version text NOT NULL,
     started_at timestamp with time zone DEFAULT now() NOT NULL,
     heartbeat_at timestamp with time zone DEFAULT now() NOT NULL,
+    steady_since timestamp with time zone DEFAULT now() NOT NULL,
     in_flight integer DEFAULT 0 NOT NULL,
     lease_s integer NOT NULL,
     ended_at timestamp with time zone,
@@ -908,6 +934,12 @@ COMMENT ON TABLE mailproxy.worker IS 'Worker processes; an epoch names one life 
 --
 
 COMMENT ON COLUMN mailproxy.worker.heartbeat_at IS 'Older than lease_s seconds: the worker counts as dead and what it held is taken over.';
+
+--
+-- Name: COLUMN worker.steady_since; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.worker.steady_since IS 'No heartbeat was late since then: what it says about others is to be trusted.';
 
 --
 -- Name: COLUMN worker.ended_how; Type: COMMENT; Schema: mailproxy; Owner: -

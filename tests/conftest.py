@@ -1,5 +1,9 @@
-"""Fixtures: one PostgreSQL for the run, one database per test (or module) copied from a migrated template."""
+"""
+Fixtures: one PostgreSQL for each process of the run, and in it a database per test (or module) copied from a migrated
+template. Tests that need no settings of their own share one system per module and have a tenant each.
+"""
 
+import contextlib
 import itertools
 import os
 import sys
@@ -17,12 +21,22 @@ from support.tls import Authority  # noqa: E402
 
 TEMPLATE = "mailproxy_template"
 _database_number = itertools.count(1)
+_tenant_number = itertools.count(1)
 _running = []  # the systems whose logs belong to a failure's report
 
 
 @pytest.fixture(scope="session")
 def cluster():
+    cluster = Cluster(**Cluster.VOLATILE)
+    yield cluster
+    cluster.close()
+
+
+@pytest.fixture(scope="module")
+def durable_cluster():
+    """One that tests may stop and start, with PostgreSQL's own settings for what must survive."""
     cluster = Cluster()
+    _migrate(cluster)
     yield cluster
     cluster.close()
 
@@ -30,10 +44,13 @@ def cluster():
 @pytest.fixture(scope="session")
 def template(cluster):
     """The name of a database that is migrated and has no connections."""
-    url = cluster.create_database(TEMPLATE)
-    done = run_program(SERVER, "migrate", GMP_DATABASE_URL=url)
-    assert done.returncode == 0, done.stderr
+    _migrate(cluster)
     return TEMPLATE
+
+
+def _migrate(cluster):
+    done = run_program(SERVER, "migrate", GMP_DATABASE_URL=cluster.create_database(TEMPLATE))
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.fixture(scope="session")
@@ -62,8 +79,17 @@ def empty_database(cluster):
 
 
 @pytest.fixture
-def new_system(database, tmp_path):
+def durable_database(durable_cluster):
+    name, url = _new_database(durable_cluster, TEMPLATE)
+    yield url
+    durable_cluster.drop_database(name)
+
+
+@pytest.fixture
+def new_system(request, tmp_path):
     """new_system(workers=1, GMP_...=...) starts a server and workers on the test's database."""
+    durable = "durable_database" in request.fixturenames
+    database = request.getfixturevalue("durable_database" if durable else "database")
     systems = []
 
     def start(workers=1, **settings):
@@ -79,23 +105,79 @@ def new_system(database, tmp_path):
 
     yield start
     for system in systems:
-        system.close()
         if system in _running:
             _running.remove(system)
+        system.close()
 
 
 @pytest.fixture(scope="module")
 def served(cluster, template, tmp_path_factory):
     """A server without workers for a whole module: for what the API alone answers."""
+    with _module_system(cluster, template, tmp_path_factory) as system:
+        yield system
+
+
+@pytest.fixture(scope="module")
+def shared(cluster, template, tmp_path_factory):
+    """A server and a worker for a whole module; each test has tenants, relays and stores of its own: see new_tenant."""
+    with _module_system(cluster, template, tmp_path_factory) as system:
+        system.start_worker()
+        yield system
+
+
+@contextlib.contextmanager
+def _module_system(cluster, template, tmp_path_factory):
     name, url = _new_database(cluster, template)
-    system = System(url, tmp_path_factory.mktemp("served"))
+    system = System(url, tmp_path_factory.mktemp("system"))
     _running.append(system)
     system.start_server()
     yield system
+    _running.remove(system)
     system.close()
-    if system in _running:
-        _running.remove(system)
     cluster.drop_database(name)
+
+
+@pytest.fixture
+def new_tenant(request):
+    """
+    new_tenant(relay=None, store=None, account={}, workers=1, **fields) registers a tenant, with an account `main` when
+    there is a relay. It lives on the module's shared system; or, when there are settings (GMP_...) among the fields or
+    the number of workers is another, on a system of its own.
+    """
+    tenants = []
+
+    def start(relay=None, store=None, account=None, workers=1, **fields):
+        settings = {k: fields.pop(k) for k in list(fields) if k.startswith("GMP_")}
+        if settings or workers != 1:
+            tenant = request.getfixturevalue("new_system")(workers, **settings).add_tenant(store=store, **fields)
+        else:
+            system = request.getfixturevalue("shared")
+            system.revive()
+            tenant = system.add_tenant(f"tenant{next(_tenant_number)}", store, **fields)
+            tenants.append(tenant)
+        if relay is not None:
+            tenant.system.add_account(tenant, relay, **(account or {}))
+        return tenant
+
+    yield start
+    for tenant in tenants:
+        tenant.retire()
+
+
+@pytest.fixture(autouse=True)
+def watch():
+    """What a sanitizer finds, or a program that dies, fails the test during which it happened, also in a shared system."""
+    for program in _programs():
+        program.set_mark()
+    yield
+    complaints = [c for system in _running for c in system.complaints()]
+    for program in _programs():
+        program.killed = not program.alive()  # which is told once
+    assert not complaints, "; ".join(complaints)
+
+
+def _programs():
+    return [program for system in _running for program in system.programs]
 
 
 @pytest.fixture
@@ -147,6 +229,4 @@ def pytest_runtest_makereport():
     outcome = yield
     report = outcome.get_result()
     if report.failed:
-        report.sections.extend(("log of " + p.name, p.log()[-6000:]) for system in _running for p in system.programs)
-    if report.failed and report.when == "teardown":
-        _running.clear()  # a system that did not end well is not shown again with every later failure
+        report.sections.extend(("log of " + p.name, p.new_log()[-6000:]) for p in _programs())

@@ -3,9 +3,9 @@
 
 JOBS=${JOBS:-$(nproc)}
 
-build_meson() { # directory, then options of meson setup
-    local dir=$1
-    shift
+build_meson() { # directory, what to build ("all": everything), then options of meson setup
+    local dir=$1 target=$2
+    shift 2
     if [ ! -f "$dir/build.ninja" ]; then
         meson setup "$dir" "$ROOT" "$@" >"$dir.setup.log" 2>&1 || {
             cat "$dir.setup.log" >&2
@@ -13,13 +13,13 @@ build_meson() { # directory, then options of meson setup
         }
         rm -f "$dir.setup.log"
     fi
-    ninja -C "$dir" -j "$JOBS" --quiet 2>&1 | { grep -v '^ninja: no work to do' || true; } >&2 || die "the build in $dir failed"
+    ninja -C "$dir" -j "$JOBS" --quiet "$target" 2>&1 | { grep -v '^ninja: no work to do' || true; } >&2 || die "the build in $dir failed"
 }
 
-build_plain() { build_meson "$ROOT/build" --buildtype=debugoptimized; }
+build_plain() { build_meson "$ROOT/build" all --buildtype=debugoptimized; }
 
 build_sanitized() {
-    build_meson "$ROOT/build-asan" --buildtype=debug -Doptimization=1 -Db_sanitize=address,undefined -Db_lundef=false
+    build_meson "$ROOT/build-asan" all --buildtype=debug -Doptimization=1 -Db_sanitize=address,undefined -Db_lundef=false
 }
 
 build_cmd_build() {
@@ -69,9 +69,9 @@ build_cmd_lint() { # [step...]
 
 # Fuzz targets need clang; they are built beside the other builds. All run over their corpus, then onwards from it.
 build_cmd_fuzz() { # [target [seconds]]
-    local seconds=${2:-10} target name
+    local seconds=${2:-10} target name ran=0
     packages_ensure
-    CC=clang build_meson "$ROOT/build-fuzz" --buildtype=debug -Doptimization=1 -Dfuzz=true -Db_lundef=false \
+    CC=clang build_meson "$ROOT/build-fuzz" fuzz --buildtype=debug -Doptimization=1 -Dfuzz=true -Db_lundef=false \
         -Db_sanitize=address,undefined
     for target in "$ROOT"/build-fuzz/tests/fuzz/fuzz_${1:-*}; do
         if [ ! -f "$target" ] || [ ! -x "$target" ]; then continue; fi
@@ -79,8 +79,13 @@ build_cmd_fuzz() { # [target [seconds]]
         mkdir -p "$ROOT/build-fuzz/found/$name"
         say "fuzz $name: $seconds s"
         (cd "$ROOT/build-fuzz" && "$target" -max_total_time="$seconds" -timeout=10 -print_final_stats=0 -verbosity=0 \
-            -artifact_prefix="found/$name-" "found/$name" "$ROOT/tests/fuzz/corpus/$name") || return 1
+            -artifact_prefix="found/$name-" "found/$name" "$ROOT/tests/fuzz/corpus/$name" >"$name.log" 2>&1) || {
+            cat "$ROOT/build-fuzz/$name.log" >&2
+            return 1
+        }
+        ran=$((ran + 1))
     done
+    [ "$ran" -gt 0 ] || die "fuzz: no target '${1:-}'"
 }
 
 build_cmd_schema() {

@@ -8,7 +8,7 @@ PACKAGES=(
     # run: a private PostgreSQL, and what the scripts call
     postgresql-15 postgresql-client-15 openssl curl util-linux procps ca-certificates
     # test: unit tests, scripted and real SMTP peers, sanitizers, fuzzing, lint
-    libcmocka-dev python3-pytest python3-psycopg python3-aiosmtpd postfix
+    libcmocka-dev python3-pytest python3-pytest-xdist python3-psycopg python3-aiosmtpd postfix
     clang clang-format clang-tidy llvm libclang-rt-14-dev shellcheck pyflakes3
 )
 
@@ -38,7 +38,7 @@ packages_ensure() {
         echo "postfix postfix/main_mailer_type select No configuration" |
             "${as_root[@]}" debconf-set-selections 2>/dev/null || true
         "${as_root[@]}" apt-get update -qq >&2
-        "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+        "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq -o Dpkg::Use-Pty=0 --no-install-recommends \
             "${missing[@]}" </dev/null >&2
     fi
     export PACKAGES_ENSURED=1

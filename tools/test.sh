@@ -3,6 +3,12 @@
 
 test_all() {
     packages_ensure
+    if [ "${1:-}" = --sanitize ]; then
+        shift
+        build_sanitized
+        export MAILPROXY_BUILD=build-asan MAILPROXY_TEST_PATIENCE=3
+        exec /usr/bin/python3 -m pytest -c "$ROOT/tests/pytest.ini" "$@"
+    fi
     build_plain
     if [ $# -gt 0 ]; then
         exec /usr/bin/python3 -m pytest -c "$ROOT/tests/pytest.ini" "$@"

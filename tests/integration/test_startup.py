@@ -114,6 +114,18 @@ def test_without_admin_token_the_server_refuses_to_listen_beyond_loopback(databa
     assert "GMP_API_TOKEN" in done.stderr
 
 
+def test_a_server_without_workers_makes_room_for_the_days_to_come(new_system):
+    system = new_system(workers=0)
+    dropped = ("DO $$ DECLARE r regclass; BEGIN FOR r IN SELECT inhrelid::regclass FROM pg_inherits WHERE inhparent ="
+               " 'mailproxy.message_body'::regclass LOOP EXECUTE 'DROP TABLE ' || r; END LOOP; END $$")
+    counted = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'mailproxy.message_body'::regclass"
+    system.rows(dropped)
+    assert system.value(counted) == 0
+    system.server.terminate()
+    system.start_server()
+    assert system.value(counted) >= 7
+
+
 def test_the_server_stops_on_sigterm_and_on_sigint(new_system):
     for how in (signal.SIGTERM, signal.SIGINT):
         system = new_system(workers=0)

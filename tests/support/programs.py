@@ -3,14 +3,15 @@
 import os
 import re
 import signal
-import socket
 import subprocess
 import time
+from urllib.parse import quote
 
 import psycopg
 from psycopg.rows import dict_row
 
 from .api import Api
+from .ports import free_port
 from .waiting import LIMIT_FACTOR, wait_for
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -20,12 +21,6 @@ WORKER = os.path.join(BUILD, "worker", "mailproxy-worker")
 ADMIN_TOKEN = "admin-token-of-the-tests"
 ENCRYPTION_KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="  # base64 of 32 octets
 SANITIZER_COMPLAINT = re.compile(r"ERROR: (Address|Leak)Sanitizer|runtime error:|SUMMARY: \w+Sanitizer")
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def clean_environment(**settings):
@@ -53,6 +48,7 @@ class Program:
         self.name = name
         self.log_path = log_path
         self.killed = False
+        self.mark = 0  # where in the log the current test began
         with open(log_path, "ab") as log:
             self.process = subprocess.Popen([path], env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
@@ -60,9 +56,17 @@ class Program:
     def pid(self):
         return self.process.pid
 
-    def log(self):
-        with open(self.log_path, encoding="utf-8", errors="replace") as f:
-            return f.read()
+    def log(self, since=0):
+        with open(self.log_path, "rb") as f:
+            f.seek(since)
+            return f.read().decode("utf-8", "replace")
+
+    def new_log(self):
+        """What it wrote during the current test."""
+        return self.log(self.mark)
+
+    def set_mark(self):
+        self.mark = os.path.getsize(self.log_path)
 
     def alive(self):
         return self.process.poll() is None
@@ -93,11 +97,11 @@ class Program:
             raise AssertionError(f"{self.name} did not end on SIGTERM within {timeout * LIMIT_FACTOR:.0f} s") from None
 
     def complaint(self):
-        """What is wrong with how it ran; None when nothing is. For a program that has ended."""
-        found = SANITIZER_COMPLAINT.search(self.log())
+        """What is wrong with how it runs or ran; None when nothing is."""
+        found = SANITIZER_COMPLAINT.search(self.new_log())
         if found:
             return f"{self.name}: a sanitizer complained: {found.group(0)}"
-        if not self.killed and self.process.returncode != 0:
+        if not self.killed and self.process.poll():
             return f"{self.name} ended with {self.process.returncode}"
         return None
 
@@ -145,6 +149,17 @@ class System:
         except OSError:
             return False
 
+    def revive(self):
+        """Start again what has died, whose end was the failure of the test before."""
+        if not self.server.alive():
+            self.start_server()
+        self.workers = [worker for worker in self.workers if worker.alive()]
+        if not self.workers:
+            self.start_worker()
+
+    def complaints(self):
+        return [c for c in (p.complaint() for p in self.programs) if c]
+
     def start_worker(self, **settings):
         worker = self._start(f"worker{len(self.workers) + 1}", WORKER, **settings)
         self.workers.append(worker)
@@ -190,8 +205,9 @@ class System:
 
         wait_for(is_so, f"{len(wanted)} messages to be {state}: {wanted[:5]}", timeout)
 
-    def wait_all_final(self, timeout=60):
-        wait_for(lambda: self.value("SELECT count(*) FROM mailproxy.queue") == 0, "an empty queue", timeout)
+    def wait_all_final(self, tenant=None, timeout=60):
+        sql = "SELECT count(*) FROM mailproxy.queue WHERE tenant_id = coalesce(%s, tenant_id)"
+        wait_for(lambda: self.value(sql, tenant) == 0, "an empty queue", timeout)
 
     def assert_accounted_for(self):
         """Every message has exactly one of: a queue row, or a final state."""
@@ -204,7 +220,7 @@ class System:
     # Registration, as a store does it.
 
     def add_tenant(self, tenant_id="acme", store=None, **fields):
-        """Register a tenant; returns an Api with its token."""
+        """Register a tenant."""
         body = {"id": tenant_id, "client_auth": {"method": "none"}, **fields}
         if store is not None:
             body.update({"client_base_url": store.url, "client_sync_path": "/proxy_sync",
@@ -212,10 +228,10 @@ class System:
             body.update(fields)
         answer = self.api.post("/tenant", body)
         assert answer.status == 200, answer
-        api = self.api.with_token(answer.json["api_key"])
+        tenant = Tenant(self, tenant_id, answer.json["api_key"])
         if store is not None:
-            store.api = api
-        return api
+            store.api = tenant
+        return tenant
 
     def add_account(self, api, relay, account_id="main", **fields):
         body = {"id": account_id, "host": "127.0.0.1", "port": relay.port, "use_tls": False, **fields}
@@ -232,14 +248,48 @@ class System:
                     program.terminate()
             except AssertionError as late:
                 complaints.append(str(late))
-        complaints += [c for c in (p.complaint() for p in self.programs) if c]
+        complaints += self.complaints()
         if self._db is not None:
             self._db.close()
             self._db = None
-        assert not complaints, "; ".join(complaints)
+        assert not complaints, "\n".join([*complaints, self.logs()])
 
     def logs(self):
         return "".join(f"--- {p.name} (pid {p.pid}) ---\n{p.log()[-6000:]}\n" for p in self.programs)
+
+
+class Tenant(Api):
+    """The service as one tenant sees it, with its token; and what the tests ask about that tenant's messages."""
+
+    def __init__(self, system, tenant_id, token):
+        super().__init__(system.api.url, token, system.api.timeout)
+        self.system = system
+        self.tenant_id = tenant_id
+
+    def wait_state(self, state, *message_ids, timeout=20):
+        self.system.wait_state(state, *message_ids, tenant=self.tenant_id, timeout=timeout)
+
+    def wait_all_final(self, timeout=60):
+        self.system.wait_all_final(self.tenant_id, timeout)
+
+    def attempts(self, message_id):
+        """The rows of the attempts at one message, in order."""
+        return self.system.rows(
+            "SELECT a.* FROM mailproxy.attempt a JOIN mailproxy.message m USING (message_pk)"
+            " WHERE m.tenant_id = %s AND m.message_id = %s ORDER BY a.attempt_pk", self.tenant_id, message_id)
+
+    def outcomes(self, message_id):
+        return [row["outcome"] for row in self.attempts(message_id)]
+
+    def sync(self, column):
+        """A column of what the service knows about telling this tenant."""
+        return self.system.value(f"SELECT {column} FROM mailproxy.tenant_sync WHERE tenant_id = %s", self.tenant_id)
+
+    def retire(self):
+        """Leave nothing that the service would do for this tenant while other tests run, maybe on ports used here."""
+        for account in self.get("/accounts", tenant_id=self.tenant_id).json["accounts"]:
+            self.delete("/account/" + quote(account["id"], safe=""), tenant_id=self.tenant_id)
+        self.system.api.post("/tenant", {"id": self.tenant_id, "active": False})  # and without a URL
 
 
 def message(message_id, account="main", **fields):

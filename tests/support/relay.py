@@ -28,7 +28,8 @@ USUAL = {
     "noop": "250 2.0.0 ok",
     "quit": "221 2.0.0 bye",
 }
-# When MAIL was refused, or every RCPT.
+# What comes out of turn: RCPT without an accepted MAIL, the rest without an accepted RCPT (RFC 5321 section 4.1.4). It
+# uses up no reply of a list; only a callable may answer otherwise.
 TOO_EARLY = {"rcpt": "503 5.5.1 need MAIL first", "data": "503 5.5.1 need RCPT first", "dot": "554 5.5.1 no valid recipients"}
 EXTENSIONS = ("PIPELINING", "SIZE 20971520", "ENHANCEDSTATUSCODES")
 
@@ -70,7 +71,7 @@ class Session:
         self.pending = bytearray()  # arrived, not read as a line yet
         self.received = bytearray()  # every octet that was read
         self.commands = []  # its command lines, without CRLF
-        self.sender = None
+        self.sender = None  # None: no MAIL was accepted
         self.recipients = []
         self.ended = threading.Event()
 
@@ -90,6 +91,9 @@ class Session:
     def has_more(self, timeout=20):
         """Has the client sent more, without waiting for a reply?"""
         return bool(self.pending) or bool(select.select([self.conn], [], [], timeout)[0])
+
+    def is_too_early(self, step):
+        return step == "rcpt" and self.sender is None or step in ("data", "dot") and not self.recipients
 
 
 class Relay:
@@ -140,6 +144,8 @@ class Relay:
                 conn, _ = self.listener.accept()
             except OSError:
                 return
+            # Each reply goes out at once: several in turn would wait for the client's delayed acknowledgement, 40 ms.
+            conn.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with self.lock:
                 session = Session(len(self.sessions), conn)
                 self.sessions.append(session)
@@ -157,21 +163,24 @@ class Relay:
 
     def _reply_for(self, step, session, argument):
         reply = self.steps.get(step)
+        usual = TOO_EARLY[step] if session.is_too_early(step) else self._usual_reply(step)
         if isinstance(reply, list):
+            if usual is TOO_EARLY.get(step):
+                return usual
             with self.lock:
                 reply = reply.pop(0) if reply else None
         if callable(reply):
             reply = reply(session, argument)
-        if reply is None:
-            if step == "ehlo":
-                lines = ["relay.test", *self.extensions]
-                return "\r\n".join(f"250{'-' if i + 1 < len(lines) else ' '}{t}" for i, t in enumerate(lines))
-            too_early = step == "rcpt" and session.sender is None or step in ("data", "dot") and not session.recipients
-            return TOO_EARLY[step] if too_early else USUAL[step]
-        return reply
+        return usual if reply is None else reply
+
+    def _usual_reply(self, step):
+        if step != "ehlo":
+            return USUAL[step]
+        lines = ["relay.test", *self.extensions]
+        return "\r\n".join(f"250{'-' if i + 1 < len(lines) else ' '}{t}" for i, t in enumerate(lines))
 
     def _answer(self, step, session, argument=""):
-        """Send the reply; False when the connection is to end. Returns the reply's first digit otherwise."""
+        """Send the reply. What it begins with, empty for an empty line; None when the connection is to end."""
         reply = self._reply_for(step, session, argument)
         if step == "dot" and isinstance(reply, str) and reply.startswith("2"):
             with self.lock:
@@ -180,13 +189,13 @@ class Relay:
             session.conn.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         if reply is CUT or reply is RESET:
             self.note("cut", session)
-            return False
+            return None
         self.note(f"{step}-reply", session)
         session.conn.sendall(reply.encode() + b"\r\n")
-        return reply[0]
+        return reply[:1]
 
     def _converse(self, session):
-        if not self._answer("greeting", session):
+        if self._answer("greeting", session) is None:
             return
         while line := session.read_line():
             command = line.rstrip(b"\r\n").decode("utf-8", "surrogateescape")
@@ -197,9 +206,7 @@ class Relay:
                 session.conn.sendall(b"500 5.5.1 unknown command\r\n")
                 continue
             first = self._answer(step, session, command)
-            if not first:
-                return
-            if step == "quit":
+            if first is None or step == "quit":
                 return
             if step in ("ehlo", "helo", "rset"):
                 session.sender, session.recipients = None, []
@@ -226,7 +233,7 @@ class Relay:
         mail = Mail(session, session.sender, list(session.recipients), b"".join(lines))
         first = self._answer("dot", session, mail)
         session.sender, session.recipients = None, []
-        return bool(first)
+        return first is not None
 
 
 class DeadPort:

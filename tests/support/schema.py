@@ -22,7 +22,7 @@ def dump_schema(url):
 
 
 def main(path):
-    cluster = Cluster()
+    cluster = Cluster(**Cluster.VOLATILE)
     try:
         url = cluster.create_database("schema")
         done = run_program(SERVER, "migrate", GMP_DATABASE_URL=url)

@@ -5,7 +5,7 @@ import re
 import shutil
 import subprocess
 
-from .programs import free_port
+from .ports import free_port
 from .waiting import wait_for
 
 SMTP_SINK = shutil.which("smtp-sink", path=os.environ.get("PATH", "") + ":/usr/sbin")

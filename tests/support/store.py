@@ -2,9 +2,12 @@
 
 import base64
 import json
+import socket
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from .ports import free_port
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -24,6 +27,27 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
+    def __init__(self, *args):
+        self.connections = set()
+        super().__init__(*args)
+
+    def get_request(self):
+        conn, address = super().get_request()
+        self.connections.add(conn)
+        return conn, address
+
+    def shutdown_request(self, request):
+        self.connections.discard(request)
+        super().shutdown_request(request)
+
+    def cut_connections(self):
+        """What a stopped server's peers see; its threads would serve connections that are kept alive on and on."""
+        for conn in list(self.connections):
+            try:
+                conn.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass  # it has ended already
+
 
 class Store:
     """
@@ -42,7 +66,7 @@ class Store:
         self.files = {}
         self.api = None  # set by System.add_tenant(): the service, with this tenant's token
         self.lock = threading.Lock()
-        self.port = port
+        self.port = port or free_port()  # which nobody else takes while it is down
         self.server = None
         self.start()
 
@@ -59,7 +83,6 @@ class Store:
     def start(self):
         self.server = _Server(("127.0.0.1", self.port), _Handler)
         self.server.store = self
-        self.port = self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
 
     def stop(self):
@@ -67,6 +90,7 @@ class Store:
         if self.server:
             self.server.shutdown()
             self.server.server_close()
+            self.server.cut_connections()
             self.server = None
 
     close = stop

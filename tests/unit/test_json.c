@@ -358,8 +358,7 @@ static void test_text_is_checked_as_utf8(void **state)
         "\xE0\x9F\xBF",
         "\xED\xA0\x80",
         "\xE2\x82",
-        "\xE2\x82"
-        "a",
+        "\xE2\x82\x61",
         "\xF0\x8F\xBF\xBF",
         "\xF4\x90\x80\x80",
         "\xF5\x80\x80\x80",

@@ -1,0 +1,108 @@
+"""
+The hot statements under a generic plan and with the programs' connection options: none reads a big table from end to end,
+neither planned on a database with a backlog and a history, nor planned on an empty one, which is what a connection keeps
+that was made before the backlog.
+"""
+
+import pathlib
+import re
+
+import psycopg
+import pytest
+from support.programs import ROOT
+
+BIG = ["message", "queue", "event", "attempt", "message_body"]
+HOT = ["claim/claim_messages", "record/record_attempts", "sweep/promote_due", "sweep/reap_workers",
+       "intake/enqueue_messages", "intake/replace_messages", "control/list_messages", "report/claim_tenants",
+       "report/load_events", "report/acknowledge_reports"]
+# Indexes that are read without a condition: (statement, index).
+UNCONDITIONAL = {
+    ("claim_messages", "queue_ready"),  # its first entry: LIMIT 1
+    ("reap_workers", "queue_leased"),  # what is in flight, and nothing unless a worker died
+}
+
+# 20 tenants with 5 accounts each; 20,000 messages queued, most of them for one tenant, 50,000 finished.
+FILL = """
+INSERT INTO mailproxy.tenant (tenant_id, client_base_url)
+     SELECT 't' || t, 'http://127.0.0.1:9' FROM generate_series(1, 20) t;
+INSERT INTO mailproxy.tenant_sync (tenant_id, news_seq) SELECT 't' || t, 2 FROM generate_series(1, 20) t;
+INSERT INTO mailproxy.account (tenant_id, account_id, host, port)
+     SELECT 't' || t, 'a' || a, 'relay.test', 25 FROM generate_series(1, 20) t, generate_series(1, 5) a;
+INSERT INTO mailproxy.account_state (tenant_id, account_id) SELECT tenant_id, account_id FROM mailproxy.account;
+INSERT INTO mailproxy.worker (host, pid, version, lease_s) SELECT 'h', w, 'v', 60 FROM generate_series(1, 10) w;
+INSERT INTO mailproxy.message (tenant_id, account_id, message_id, mime_message_id, size_octets, priority, state, finished_at)
+     SELECT 't' || 1 + i % 20, 'a' || 1 + i % 5, 'done' || i, '<' || i || '@test>', 1000, 2, 'sent', now()
+       FROM generate_series(1, 50000) i;
+INSERT INTO mailproxy.message (tenant_id, account_id, message_id, mime_message_id, size_octets, priority)
+     SELECT CASE WHEN i % 4 = 0 THEN 't' || 1 + i % 20 ELSE 't1' END, 'a' || 1 + i % 5, 'queued' || i, '<q' || i || '@test>',
+            1000, i % 4
+       FROM generate_series(1, 20000) i;
+INSERT INTO mailproxy.message_body (message_pk, created_at, content)
+     SELECT message_pk, created_at, json_build_object('id', message_id) FROM mailproxy.message;
+INSERT INTO mailproxy.queue (message_pk, due_at, priority, tenant_id, account_id)
+     SELECT message_pk, now(), priority, tenant_id, account_id FROM mailproxy.message WHERE state = 'queued';
+UPDATE mailproxy.queue SET state = 'scheduled', due_at = now() + interval '1 hour' WHERE message_pk % 10 = 1;
+UPDATE mailproxy.queue
+   SET state = 'leased', lease_token = message_pk, lease_epoch = 1 + message_pk % 10, leased_at = now()
+ WHERE message_pk % 10 = 0;
+INSERT INTO mailproxy.attempt (message_pk, worker_epoch, attempt, outcome, tenant_id, account_id)
+     SELECT message_pk, 1, 1, 'sent', tenant_id, account_id FROM mailproxy.message WHERE state = 'sent';
+INSERT INTO mailproxy.event (message_pk, event_at, reported_at, event_type, tenant_id)
+     SELECT message_pk, now(), CASE WHEN message_pk % 25 > 0 THEN now() END, 'sent', tenant_id
+       FROM mailproxy.message WHERE state = 'sent';
+"""
+
+
+def options_of_the_programs():
+    """What libpq's connections of the programs begin with."""
+    return re.search(r'"(-c enable_[^"]*)"', pathlib.Path(ROOT, "common", "db.c").read_text()).group(1)
+
+
+@pytest.fixture(scope="module", params=["full", "empty"])
+def connection(request, cluster, template):
+    url = cluster.create_database("plans", template)
+    options = options_of_the_programs()
+    with psycopg.connect(url, options=options, autocommit=True, prepare_threshold=None) as conn:
+        conn.execute("SET plan_cache_mode = force_generic_plan")
+        if request.param == "full":
+            conn.execute(FILL)
+            conn.execute("VACUUM ANALYZE")
+        yield conn
+    cluster.drop_database("plans")
+
+
+@pytest.fixture
+def big(connection):
+    """The big tables and their partitions, but for those that are known to be empty: any way to read these is good."""
+    return {row[0] for row in connection.execute(
+        "SELECT c.relname FROM pg_class c LEFT JOIN pg_inherits i ON i.inhrelid = c.oid LEFT JOIN pg_class p ON p.oid = i.inhparent"
+        " WHERE c.relnamespace = 'mailproxy'::regnamespace AND coalesce(p.relname, c.relname) = ANY (%s) AND c.reltuples <> 0",
+        (BIG,))}
+
+
+def nodes_of(plan):
+    yield plan
+    for child in plan.get("Plans", ()):
+        yield from nodes_of(child)
+
+
+def reads_all(node, statement):
+    if node["Node Type"] in ("Index Scan", "Index Only Scan"):
+        return "Index Cond" not in node and (statement, node["Index Name"]) not in UNCONDITIONAL
+    return node["Node Type"] == "Seq Scan"
+
+
+@pytest.mark.parametrize("name", HOT)
+def test_no_big_table_is_read_from_end_to_end(connection, big, name):
+    statement = name.split("/")[1]
+    connection.execute(f'PREPARE "{statement}" AS {pathlib.Path(ROOT, "sql", "statements", name + ".sql").read_text()}')
+    types = connection.execute("SELECT parameter_types::text[] FROM pg_prepared_statements WHERE name = %s",
+                               (statement,)).fetchone()[0]
+    values = ", ".join(f"NULL::{kind}" for kind in types)
+    execute = f'EXECUTE "{statement}"' + (f"({values})" if values else "")
+    (plan,), = connection.execute(f"EXPLAIN (FORMAT JSON) {execute}")
+    read = sorted({node["Relation Name"] for node in nodes_of(plan[0]["Plan"])
+                   if node.get("Relation Name") in big and reads_all(node, statement)})
+    if read:
+        text = "\n".join(line for line, in connection.execute(f"EXPLAIN {execute}"))
+        pytest.fail(f"{statement} reads {', '.join(read)} from end to end:\n{text}", pytrace=False)
