@@ -14,5 +14,5 @@ test_all() {
         exec /usr/bin/python3 -m pytest -c "$ROOT/tests/pytest.ini" "$@"
     fi
     build_sanitized
-    exec /usr/bin/python3 "$ROOT/tests/all.py" "$ROOT"
+    exec /usr/bin/python3 "$ROOT/tests/all.py" "$ROOT" "$SECONDS"
 }

@@ -251,7 +251,7 @@ def test_a_database_that_stands_still_makes_no_worker_take_over_another(new_syst
     api.enqueue(*[message(f"m{i}") for i in range(10)])
     wait_for(lambda: relay.count("dot") == 10, "all dots to be out")
     with cluster.frozen():
-        time.sleep(4)
+        time.sleep(4)  # two leases: while nothing answers there is nothing to wait for but time
     gate.set()
     system.wait_all_final()
     assert sorted(relay.ids()) == sorted(f"m{i}" for i in range(10))
@@ -272,7 +272,7 @@ def test_sending_pauses_while_results_cannot_be_written(new_system, relay):
         blocker.execute("SELECT FROM mailproxy.message FOR UPDATE")
         gate.set()
         wait_for(lambda: len(relay.ids()) >= 100, "the first hundred")
-        time.sleep(1)
+        time.sleep(1)  # that nothing more comes shows in time alone
         assert len(relay.ids()) <= 100 + 10, "a hundred results unwritten, and what was open on ten connections"
     system.wait_all_final()
     assert sorted(relay.ids()) == sorted(f"m{i}" for i in range(600))
