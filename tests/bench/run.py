@@ -158,7 +158,8 @@ def main():
     arguments = parse_arguments()
     dev("reset", stderr=subprocess.DEVNULL)
     store = CountingStore()
-    with tempfile.TemporaryDirectory(prefix="mpbench-", dir="/tmp") as directory:
+    memory = "/dev/shm"  # the sink's file is not what is measured
+    with tempfile.TemporaryDirectory(prefix="mpbench-", dir=memory if os.path.isdir(memory) else None) as directory:
         sink = SmtpSink(directory)
         try:
             url = dev("up", "--workers", str(arguments.workers), stdout=subprocess.PIPE).stdout.strip()
