@@ -51,7 +51,6 @@ struct db_async {
     bool closing; /* db_async_free() is under way: nothing more is taken */
     bool prepared[SQL_STATEMENT_COUNT];
     struct db_ops sent, waiting;
-    uint32_t pending;
 
     struct event_timer retry;
     int64_t retry_ms;
@@ -85,10 +84,8 @@ static struct db_op *db_ops_take(struct db_ops *ops)
     return op;
 }
 
-static void db_op_finish(struct db_async *db, struct db_op *op)
+static void db_op_finish(struct db_op *op)
 {
-    if (op->stmt)
-        db->pending--;
     if (op->done)
         op->done(op->arg, op->rc, op->rc ? NULL : op->res, op->rc ? &op->err : NULL);
     PQclear(op->res);
@@ -160,7 +157,7 @@ static void db_async_drop(struct db_async *db, const struct error *why)
         next = op->next;
         op->rc = ERR_DB_GONE;
         op->err = *why;
-        db_op_finish(db, op);
+        db_op_finish(op);
     }
 }
 
@@ -201,7 +198,7 @@ static void db_async_take_result(struct db_async *db, PGresult *res)
     switch (PQresultStatus(res)) {
     case PGRES_PIPELINE_SYNC:
         PQclear(res);
-        db_op_finish(db, db_ops_take(&db->sent));
+        db_op_finish(db_ops_take(&db->sent));
         return;
     case PGRES_TUPLES_OK:
     case PGRES_COMMAND_OK:
@@ -402,7 +399,7 @@ void db_async_free(struct db_async *db)
     while ((op = db_ops_take(&db->waiting))) {
         op->rc = ERR_DB_GONE;
         op->err = err;
-        db_op_finish(db, op);
+        db_op_finish(op);
     }
     event_unwatch(db->loop, db->wake_fd);
     event_undefer(db->loop, db_async_flush_later, db);
@@ -465,16 +462,10 @@ enum err db_async_run(struct db_async *db, const struct db_stmt *stmt,
             db->broken = true; /* told from the loop, never from inside this call */
         event_defer(db->loop, db_async_flush_later, db);
     }
-    db->pending++;
     return ERR_OK;
 }
 
 bool db_async_is_connected(const struct db_async *db)
 {
     return db->pg != NULL;
-}
-
-uint32_t db_async_pending(const struct db_async *db)
-{
-    return db->pending;
 }

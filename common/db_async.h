@@ -38,6 +38,5 @@ enum err db_async_run(struct db_async *db, const struct db_stmt *stmt,
                       const struct db_params *params, db_done_fn *done, void *arg,
                       struct error *err) MUST_CHECK;
 bool db_async_is_connected(const struct db_async *db);
-uint32_t db_async_pending(const struct db_async *db); /* statements queued or under way */
 
 #endif

@@ -40,6 +40,20 @@ static int64_t lease_beat_ms(const struct lease *lease)
     return lease->config->lease_seconds * 1000 / LEASE_BEATS_PER_LEASE;
 }
 
+/* One question at a time; an answer, or none, decides when the next is asked. */
+static void lease_ask(struct lease *lease, const struct db_stmt *stmt,
+                      const struct db_params *params, db_done_fn *done)
+{
+    struct error err;
+
+    lease->asking = true;
+    lease->asked_ms = event_loop_now_ms(lease->loop);
+    if (db_async_run(lease->db, stmt, params, done, lease, &err)) {
+        lease->asking = false;
+        lease_schedule(lease, LEASE_RETRY_MS);
+    }
+}
+
 static void lease_registered(void *arg, enum err rc, const PGresult *res, const struct error *err)
 {
     struct lease *lease = arg;
@@ -65,7 +79,6 @@ static void lease_registered(void *arg, enum err rc, const PGresult *res, const 
 static void lease_register(struct lease *lease)
 {
     struct db_params params = {0};
-    struct error err;
     char host[256] = "unknown";
 
     (void)gethostname(host, sizeof(host) - 1);
@@ -73,12 +86,7 @@ static void lease_register(struct lease *lease)
     db_param_int(&params, getpid());
     db_param_text(&params, MAILPROXY_VERSION);
     db_param_int(&params, lease->config->lease_seconds);
-    lease->asking = true;
-    lease->asked_ms = event_loop_now_ms(lease->loop);
-    if (db_async_run(lease->db, &SQL_INSERT_WORKER, &params, lease_registered, lease, &err)) {
-        lease->asking = false;
-        lease_schedule(lease, LEASE_RETRY_MS);
-    }
+    lease_ask(lease, &SQL_INSERT_WORKER, &params, lease_registered);
 }
 
 static void lease_beaten(void *arg, enum err rc, const PGresult *res, const struct error *err)
@@ -112,16 +120,10 @@ static void lease_beaten(void *arg, enum err rc, const PGresult *res, const stru
 static void lease_beat(struct lease *lease)
 {
     struct db_params params = {0};
-    struct error err;
 
     db_param_int(&params, lease->epoch);
     db_param_int(&params, lease->in_flight);
-    lease->asking = true;
-    lease->asked_ms = event_loop_now_ms(lease->loop);
-    if (db_async_run(lease->db, &SQL_BEAT_WORKER, &params, lease_beaten, lease, &err)) {
-        lease->asking = false;
-        lease_schedule(lease, LEASE_RETRY_MS);
-    }
+    lease_ask(lease, &SQL_BEAT_WORKER, &params, lease_beaten);
 }
 
 static void lease_tick(void *arg)
@@ -169,11 +171,6 @@ bool lease_is_valid(const struct lease *lease)
     /* The clock itself, not the loop's idea of it: the process may have been stopped in the middle
      * of this turn. */
     return lease->epoch && clock_mono_ms() - lease->confirmed_ms < valid_ms;
-}
-
-int64_t lease_epoch(const struct lease *lease)
-{
-    return lease->epoch;
 }
 
 void lease_set_in_flight(struct lease *lease, uint32_t messages)

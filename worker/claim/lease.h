@@ -23,7 +23,6 @@ enum err lease_new(struct event_loop *loop, struct db_async *db, const struct co
                    struct error *err) MUST_CHECK; /* registers as soon as it can */
 void lease_free(struct lease *lease);
 bool lease_is_valid(const struct lease *lease);
-int64_t lease_epoch(const struct lease *lease); /* 0: none */
 void lease_set_in_flight(struct lease *lease,
                          uint32_t messages); /* shown with the next heartbeat */
 void lease_beat_now(struct lease *lease);    /* after a reconnect, or when it has run out */

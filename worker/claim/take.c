@@ -40,9 +40,8 @@ struct taker {
     uint32_t held, held_max;
     void *accounts; /* tsearch(3) tree of struct take_held_account */
     bool asking, again;
-    bool
-        dry; /* the last claim took all there was, but for full accounts; nothing has happened since
-              */
+    /* The last claim took all there was, but for full accounts; nothing has happened since. */
+    bool dry;
     uint32_t claim;          /* number of the last claim */
     uint32_t claim_accounts; /* it gave messages of */
     uint32_t claim_max;      /* it might give at most so many messages */
@@ -324,11 +323,6 @@ void take_return(struct taker *taker, struct claim **claims, size_t count)
         log_error(LOG_ERROR, "claim", "return_failed", &err); /* leased until this worker's end */
     db_array_clear(&pks);
     db_array_clear(&tokens);
-}
-
-uint32_t take_held(const struct taker *taker)
-{
-    return taker->held;
 }
 
 enum err take_new(struct event_loop *loop, struct db_async *db, const struct config *config,

@@ -39,6 +39,5 @@ void take_reconnected(struct taker *taker);
 void take_release(struct taker *taker, const struct claim *claim);
 /* Hand back untried claims; consumes them and calls take_release() for each. */
 void take_return(struct taker *taker, struct claim **claims, size_t count);
-uint32_t take_held(const struct taker *taker);
 
 #endif
