@@ -10,6 +10,8 @@
 #include "common/log.h"
 #include "common/migrate.h"
 #include "common/secret.h"
+#include "server/http/openapi.h"
+#include "server/routes/routes.h"
 #include "server/serve.h"
 
 static const char main_usage[] =
@@ -19,6 +21,7 @@ static const char main_usage[] =
     "  migrate       bring the database's schema up to date\n"
     "  check-config  print the effective settings, secrets masked, or say which one is wrong\n"
     "  settings      print every setting: NAME|kind|default|min|max|help\n"
+    "  openapi       print the description of the API, as GET /openapi.json gives it\n"
     "  --help        this text\n"
     "  --version     the version\n"
     "\n"
@@ -102,6 +105,18 @@ static int main_run(const char *command)
     return EXIT_FAILURE;
 }
 
+static int main_describe(void)
+{
+    struct buf out = BUF_INIT(REPLY_BODY_CAP_OCTETS);
+    int status = EXIT_FAILURE;
+
+    openapi_append(&out, routes);
+    if (!out.failed && puts(out.data) >= 0)
+        status = EXIT_SUCCESS;
+    buf_clear(&out);
+    return status;
+}
+
 int main(int argc, char **argv)
 {
     const char *command = argc > 1 ? argv[1] : "";
@@ -122,5 +137,7 @@ int main(int argc, char **argv)
         config_print_table(stdout);
         return EXIT_SUCCESS;
     }
+    if (!strcmp(command, "openapi"))
+        return main_describe();
     return main_run(command);
 }

@@ -165,7 +165,8 @@ static void listener_run(struct listener *listener, struct request *req, const c
     route = router_find(listener->routes, req, query, reply);
     fine = route && listener_take_body(listener, route, req, body, reply);
     listener_decide_close(body, reply);
-    if (fine && auth_check(req, route->auth, mg_get_header(reply->conn, "X-API-Token"), reply))
+    fine = fine && auth_check(req, route->auth, mg_get_header(reply->conn, "X-API-Token"), reply);
+    if (fine && router_check(route, req, reply))
         route->run(req, reply);
     request_give_db(req);
 }

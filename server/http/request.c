@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "server/http/fields.h"
+#include "server/http/shape.h"
 
 enum { REQUEST_QUERY_PARAMS_MAX = 64 };
 
@@ -147,17 +147,9 @@ bool request_may_use(const struct request *req, const char *tenant_id)
 
 bool request_tenant(struct request *req, const char *named, const char **ret, struct reply *reply)
 {
-    struct fields query = fields_of("query", req->query);
-    const char *tenant_id =
-        named && *named ? named : fields_text(&query, "tenant_id", 0, REQUEST_ID_OCTETS_MAX);
-    bool fine = !fields_failed(&query);
+    const char *tenant_id = named && *named ? named : value_given(req->query, "tenant_id");
 
-    if (!fine)
-        reply_fields(reply, &query);
-    fields_clear(&query);
-    if (!fine)
-        return false;
-    if (!tenant_id || !*tenant_id)
+    if (!tenant_id)
         tenant_id = req->caller.kind == CALLER_TENANT ? req->caller.tenant_id : NULL;
     if (tenant_id && !request_may_use(req, tenant_id)) {
         reply_detail(reply, 401, "Token not authorized for this tenant");
@@ -165,15 +157,4 @@ bool request_tenant(struct request *req, const char *named, const char **ret, st
     }
     *ret = tenant_id;
     return true;
-}
-
-const char *request_param(struct request *req, const char *name, struct reply *reply)
-{
-    struct fields path = fields_of("path", req->params);
-    const char *value = fields_text(&path, name, FIELD_REQUIRED, SIZE_MAX);
-
-    if (!value)
-        reply_fields(reply, &path);
-    fields_clear(&path);
-    return value;
 }

@@ -51,13 +51,10 @@ void request_give_db(struct request *req); /* before something slow; request_db(
 
 /*
  * Which tenant this is about: `named` by the body (NULL: not), else by the query, else by the
- * token. *ret is NULL when none of them says; borrowed. false: answered already (the query is
- * wrong, or 401 for a tenant the token may not use).
+ * token. *ret is NULL when none of them says; borrowed. false: answered already, 401 for a tenant
+ * the token may not use. Its route declares the query's tenant_id.
  */
 bool request_tenant(struct request *req, const char *named, const char **ret, struct reply *reply);
 bool request_may_use(const struct request *req, const char *tenant_id);
-
-/* A path parameter; NULL: answered already (422). */
-const char *request_param(struct request *req, const char *name, struct reply *reply);
 
 #endif

@@ -1,12 +1,17 @@
 /*
- * router.c - find the route. See router.h.
+ * router.c - find the route, hold the request against it. See router.h.
  */
 #include "server/http/router.h"
 
 #include <stdio.h>
 #include <string.h>
 
-enum { ROUTER_NAME_OCTETS = 64, ROUTER_ALLOW_OCTETS = 128, ROUTER_LOCATION_OCTETS = 4096 };
+enum {
+    ROUTER_NAME_OCTETS = 64,
+    ROUTER_ALLOW_OCTETS = 128,
+    ROUTER_LOCATION_OCTETS = 4096,
+    ROUTER_PARAM_OCTETS = 8192
+};
 
 /* Length of the template's next segment, which *path points to the slash of; *path moves to the
  * next slash. */
@@ -105,4 +110,54 @@ const struct route *router_find(const struct route *routes, struct request *req,
         reply_detail(reply, 404, "Not Found");
     }
     return NULL;
+}
+
+static const struct field *router_find_field(const struct field *fields, const char *name)
+{
+    for (const struct field *f = fields; f && f->name; f++)
+        if (!strcmp(f->name, name))
+            return f;
+    return NULL;
+}
+
+static void router_check_params(const struct route *route, struct fields *path)
+{
+    const cJSON *param;
+
+    cJSON_ArrayForEach(param, path->object)
+    {
+        struct field text[] = {{.name = param->string, .max = ROUTER_PARAM_OCTETS}, {0}};
+
+        if (!router_find_field(route->params, param->string))
+            shape_check(path, text);
+    }
+    shape_check(path, route->params);
+}
+
+bool router_check(const struct route *route, struct request *req, struct reply *reply)
+{
+    struct fields f = fields_of("path", req->params);
+    const cJSON *tenant = cJSON_GetObjectItemCaseSensitive(req->params, "tenant_id");
+
+    bool fine;
+
+    router_check_params(route, &f);
+    if (route->auth == AUTH_TENANT && tenant && !fields_failed(&f) &&
+        !request_may_use(req, tenant->valuestring)) {
+        reply_detail(reply, 401, "Token not authorized for this tenant");
+        fields_clear(&f);
+        return false;
+    }
+    fields_look_at(&f, "query", req->query);
+    shape_check(&f, route->query);
+    if (route->body == ROUTE_JSON ||
+        (route->body == ROUTE_OPTIONAL_JSON && req->body && !cJSON_IsNull(req->body))) {
+        fields_look_at(&f, "body", req->body);
+        shape_check(&f, route->in->fields);
+    }
+    fine = !fields_failed(&f);
+    if (!fine)
+        reply_fields(reply, &f);
+    fields_clear(&f);
+    return fine;
 }

@@ -2,29 +2,14 @@
  * accounts.c - a tenant's ways out. What the API calls user, ttl and timeout are username, ttl_s
  * and timeout_s below.
  */
-#include <arpa/inet.h>
-#include <ctype.h>
-#include <stdio.h>
-#include <string.h>
-#include <strings.h>
-
 #include "common/certificate.h"
-#include "common/config.h"
-#include "common/json.h"
 #include "common/secret.h"
-#include "server/http/fields.h"
 #include "server/http/object.h"
+#include "server/http/shape.h"
 #include "server/notifier.h"
 #include "server/routes/routes.h"
 #include "server/transaction.h"
 #include "sql/statements.h"
-
-enum {
-    ACCOUNTS_TEXT_OCTETS_MAX = 1024,
-    ACCOUNTS_PEM_OCTETS_MAX = 256 * 1024,
-    ACCOUNTS_SECONDS_MAX = 2147483, /* as milliseconds they fit 31 bits */
-    ACCOUNTS_DELAY_MAX_S = 31536000,
-};
 
 struct accounts_form {
     const char *tenant_id, *account_id, *name, *host, *user, *password, *tls_ca, *limit_behavior;
@@ -37,102 +22,45 @@ struct accounts_form {
     struct sealed password_sealed, imap_password_sealed;
 };
 
-/* An IPv6 address, in brackets or not. */
-static bool accounts_is_ipv6(const char *host)
-{
-    char address[INET6_ADDRSTRLEN];
-    struct in6_addr ignored;
-    size_t n = strlen(host);
-    bool bracketed = n > 2 && host[0] == '[' && host[n - 1] == ']';
-    int written = snprintf(address, sizeof(address), "%.*s", (int)(bracketed ? n - 2 : n),
-                           bracketed ? host + 1 : host);
-
-    return written > 0 && (size_t)written < sizeof(address) &&
-           inet_pton(AF_INET6, address, &ignored) == 1;
-}
-
-/*
- * A host name, internationalised ones too, or an address; anything else would become part of the
- * URL it is put into. Underscores are no part of a host name (RFC 952), but of the ones that
- * containers have.
- */
-static const char *accounts_read_host(struct fields *f, const char *name, unsigned flags)
-{
-    const char *host = fields_line(f, name, flags, REQUEST_ID_OCTETS_MAX);
-    bool fine = true;
-
-    if (!host || !*host || accounts_is_ipv6(host))
-        return host;
-    for (const unsigned char *p = (const unsigned char *)host; *p && fine; p++)
-        fine = *p >= 0x80 || isalnum(*p) || strchr("-._", *p);
-    if (!fine || strstr(host, "..") || strchr("-.", *host)) {
-        fields_refuse(f, name, "is not a host name or an address");
-        return NULL;
-    }
-    return host;
-}
-
 /* A count where null, 0 and less mean none. */
-static int64_t accounts_read_count(struct fields *f, const char *name, int64_t max)
+static int64_t accounts_read_count(const cJSON *body, const char *name)
 {
-    int64_t n = 0;
+    int64_t n = value_int(body, name, 0);
 
-    fields_int(f, name, 0, INT64_MIN, max, &n);
     return n > 0 ? n : 0;
 }
 
-static void accounts_read_trust(struct fields *f, struct accounts_form *form)
+static void accounts_read_form(const cJSON *body, struct accounts_form *form)
 {
-    const char *pin = fields_text(f, "tls_pin", 0, ACCOUNTS_TEXT_OCTETS_MAX);
-    const char *why;
+    const char *pin = value_given(body, "tls_pin");
 
-    form->tls_verify = true;
-    fields_bool(f, "tls_verify", &form->tls_verify);
-    form->tls_ca = fields_text(f, "tls_ca", 0, ACCOUNTS_PEM_OCTETS_MAX);
-    why = form->tls_ca && *form->tls_ca ? certificate_check(form->tls_ca) : NULL;
-    if (why)
-        fields_refuse(f, "tls_ca", why);
-    if (pin && *pin && !certificate_read_pin(pin, form->tls_pin))
-        fields_refuse(
-            f, "tls_pin",
-            "is not the SHA-256 of a public key: sha256//BASE64 or 64 hexadecimal digits");
-}
-
-static void accounts_read_imap(struct fields *f, struct accounts_form *form)
-{
-    fields_bool(f, "is_pec_account", &form->is_pec_account);
-    form->imap_host = accounts_read_host(f, "imap_host", 0);
-    form->imap_port = 993;
-    fields_int(f, "imap_port", 0, 1, 65535, &form->imap_port);
-    form->imap_user = fields_line(f, "imap_user", 0, ACCOUNTS_TEXT_OCTETS_MAX);
-    form->imap_password = fields_text(f, "imap_password", 0, SECRET_PLAIN_CAP_OCTETS);
-    form->imap_ssl = true;
-    fields_bool(f, "imap_ssl", &form->imap_ssl);
-}
-
-static void accounts_read_form(struct fields *f, struct accounts_form *form)
-{
-    form->account_id =
-        fields_text(f, "id", FIELD_REQUIRED | FIELD_NOT_EMPTY, REQUEST_ID_OCTETS_MAX);
-    form->name = fields_text(f, "name", 0, ACCOUNTS_TEXT_OCTETS_MAX);
-    form->host = accounts_read_host(f, "host", FIELD_REQUIRED | FIELD_NOT_EMPTY);
-    fields_int(f, "port", FIELD_REQUIRED, 1, 65535, &form->port);
-    form->user = fields_line(f, "user", 0, ACCOUNTS_TEXT_OCTETS_MAX);
-    form->password = fields_text(f, "password", 0, SECRET_PLAIN_CAP_OCTETS);
-    form->has_use_tls = fields_bool(f, "use_tls", &form->use_tls);
-    accounts_read_trust(f, form);
-    form->timeout_s = accounts_read_count(f, "timeout", ACCOUNTS_SECONDS_MAX);
-    form->ttl_s = 300;
-    fields_int(f, "ttl", 0, 0, ACCOUNTS_SECONDS_MAX, &form->ttl_s);
-    form->max_connections = accounts_read_count(f, "max_connections", INT32_MAX);
-    form->batch_size = accounts_read_count(f, "batch_size", INT32_MAX);
-    form->per_minute = accounts_read_count(f, "limit_per_minute", INT32_MAX);
-    form->per_hour = accounts_read_count(f, "limit_per_hour", INT32_MAX);
-    form->per_day = accounts_read_count(f, "limit_per_day", INT32_MAX);
-    form->limit_behavior = fields_text(f, "limit_behavior", 0, REQUEST_ID_OCTETS_MAX);
-    form->has_delays =
-        fields_ints(f, "retry_delays", CONFIG_DELAYS_MAX, 0, ACCOUNTS_DELAY_MAX_S, &form->delays);
-    accounts_read_imap(f, form);
+    form->account_id = value_text(body, "id");
+    form->name = value_given(body, "name");
+    form->host = value_text(body, "host");
+    form->port = value_int(body, "port", 0);
+    form->user = value_given(body, "user");
+    form->password = value_given(body, "password");
+    form->has_use_tls = value_has(body, "use_tls");
+    form->use_tls = value_bool(body, "use_tls", false);
+    form->tls_verify = value_bool(body, "tls_verify", true);
+    form->tls_ca = value_given(body, "tls_ca");
+    if (pin)
+        (void)!certificate_read_pin(pin, form->tls_pin);
+    form->timeout_s = accounts_read_count(body, "timeout");
+    form->ttl_s = value_int(body, "ttl", 300);
+    form->max_connections = accounts_read_count(body, "max_connections");
+    form->batch_size = accounts_read_count(body, "batch_size");
+    form->per_minute = accounts_read_count(body, "limit_per_minute");
+    form->per_hour = accounts_read_count(body, "limit_per_hour");
+    form->per_day = accounts_read_count(body, "limit_per_day");
+    form->limit_behavior = value_text(body, "limit_behavior");
+    form->has_delays = value_ints(body, "retry_delays", &form->delays);
+    form->is_pec_account = value_bool(body, "is_pec_account", false);
+    form->imap_host = value_given(body, "imap_host");
+    form->imap_port = value_int(body, "imap_port", 993);
+    form->imap_user = value_given(body, "imap_user");
+    form->imap_password = value_given(body, "imap_password");
+    form->imap_ssl = value_bool(body, "imap_ssl", true);
 }
 
 static enum err accounts_seal(const struct secret_ring *keys, const struct accounts_form *form,
@@ -141,7 +69,7 @@ static enum err accounts_seal(const struct secret_ring *keys, const struct accou
 {
     char context[SECRET_CONTEXT_OCTETS];
 
-    if (!plain || !*plain)
+    if (!plain)
         return ERR_OK;
     secret_context(context,
                    (const char *const[]){"account", form->tenant_id, form->account_id, what, NULL});
@@ -162,27 +90,22 @@ static void accounts_param_sealed(struct db_params *p, const struct sealed *seal
     db_param_text(p, sealed->octets ? sealed->key_id : NULL);
 }
 
-static const char *accounts_given(const char *text) /* an empty text is as good as none */
-{
-    return text && *text ? text : NULL;
-}
-
 static void accounts_set_params(struct db_params *p, const struct accounts_form *form)
 {
     db_param_text(p, form->tenant_id);
     db_param_text(p, form->account_id);
-    db_param_text(p, accounts_given(form->name));
+    db_param_text(p, form->name);
     db_param_text(p, form->host);
     db_param_int(p, form->port);
-    db_param_text(p, accounts_given(form->user));
+    db_param_text(p, form->user);
     accounts_param_sealed(p, &form->password_sealed);
     if (form->has_use_tls)
         db_param_bool(p, form->use_tls);
     else
         db_param_null(p);
     db_param_bool(p, form->tls_verify);
-    db_param_text(p, accounts_given(form->tls_ca));
-    db_param_text(p, accounts_given(form->tls_pin));
+    db_param_text(p, form->tls_ca);
+    db_param_text(p, *form->tls_pin ? form->tls_pin : NULL);
     accounts_param_count(p, form->timeout_s);
     db_param_int(p, form->ttl_s);
     accounts_param_count(p, form->max_connections);
@@ -196,9 +119,9 @@ static void accounts_set_params(struct db_params *p, const struct accounts_form 
     else
         db_param_null(p);
     db_param_bool(p, form->is_pec_account);
-    db_param_text(p, accounts_given(form->imap_host));
+    db_param_text(p, form->imap_host);
     db_param_int(p, form->imap_port);
-    db_param_text(p, accounts_given(form->imap_user));
+    db_param_text(p, form->imap_user);
     accounts_param_sealed(p, &form->imap_password_sealed);
     db_param_bool(p, form->imap_ssl);
 }
@@ -244,14 +167,10 @@ static void accounts_store(struct request *req, struct accounts_form *form, stru
 
 void accounts_post(struct request *req, struct reply *reply)
 {
-    struct fields f = fields_of("body", req->body);
     struct accounts_form form = {.delays = db_array_of(DB_INT4)};
-    const char *named = fields_text(&f, "tenant_id", 0, REQUEST_ID_OCTETS_MAX);
 
-    accounts_read_form(&f, &form);
-    if (fields_failed(&f)) {
-        reply_fields(reply, &f);
-    } else if (request_tenant(req, named, &form.tenant_id, reply)) {
+    accounts_read_form(req->body, &form);
+    if (request_tenant(req, value_text(req->body, "tenant_id"), &form.tenant_id, reply)) {
         if (!form.tenant_id)
             form.tenant_id = "default";
         accounts_store(req, &form, reply);
@@ -259,7 +178,6 @@ void accounts_post(struct request *req, struct reply *reply)
     sealed_clear(&form.password_sealed);
     sealed_clear(&form.imap_password_sealed);
     db_array_clear(&form.delays);
-    fields_clear(&f);
 }
 
 static void accounts_append_int(struct object *o, const char *key, const PGresult *res, int row,
@@ -350,7 +268,6 @@ void accounts_list(struct request *req, struct reply *reply)
 
 void accounts_delete(struct request *req, struct reply *reply)
 {
-    const char *account_id = request_param(req, "account_id", reply);
     struct db_conn *db;
     struct db_params p = {0};
     PGresult *res = NULL;
@@ -358,16 +275,16 @@ void accounts_delete(struct request *req, struct reply *reply)
     struct error err;
     enum err rc;
 
-    if (!account_id || !request_tenant(req, NULL, &tenant_id, reply))
+    if (!request_tenant(req, NULL, &tenant_id, reply))
         return;
     db_param_text(&p, tenant_id);
-    db_param_text(&p, account_id);
+    db_param_text(&p, value_text(req->params, "account_id"));
     rc = request_db(req, &db, &err);
     if (!rc)
         rc = transaction_run_one(db, &SQL_DELETE_ACCOUNT, &p, &res, &err);
     if (rc)
         reply_error(reply, &err);
-    else if (!PQntuples(res) && json_get_value(req->query, "tenant_id"))
+    else if (!PQntuples(res) && value_given(req->query, "tenant_id"))
         reply_detail(reply, 400, "account not found or not owned by tenant");
     else
         reply_ok(reply);

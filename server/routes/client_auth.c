@@ -13,23 +13,6 @@ static void client_auth_context(const char *tenant_id, char ret[SECRET_CONTEXT_O
     secret_context(ret, (const char *const[]){"tenant", tenant_id, "client_auth", NULL});
 }
 
-const cJSON *client_auth_read(struct fields *f)
-{
-    const cJSON *auth = fields_object(f, "client_auth");
-    const cJSON *item;
-
-    cJSON_ArrayForEach(item, auth)
-    {
-        for (const char *p = cJSON_IsString(item) ? item->valuestring : ""; *p; p++) {
-            if ((unsigned char)*p < ' ' || *p == 0x7f) {
-                fields_refuse(f, "client_auth", "contains a control character");
-                return NULL;
-            }
-        }
-    }
-    return auth;
-}
-
 enum err client_auth_open(const struct secret_ring *keys, const char *tenant_id,
                           const PGresult *res, int row, int sealed_at, cJSON **ret,
                           struct error *err)

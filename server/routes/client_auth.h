@@ -8,15 +8,12 @@
 
 #include <cjson/cJSON.h>
 
+#include "common/buf.h"
 #include "common/db.h"
 #include "common/secret.h"
-#include "server/http/fields.h"
 
 #define CLIENT_AUTH_MASK "***"
 
-/* The object from a request's body; NULL: absent or wrong. Texts in it have no control characters:
- * they become headers. */
-const cJSON *client_auth_read(struct fields *f);
 /* Open what is stored in columns `sealed_at` and `sealed_at + 1` (the key id). *ret: owned, NULL
  * when none is. */
 enum err client_auth_open(const struct secret_ring *keys, const char *tenant_id,

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/json.h"
+#include "server/http/shape.h"
 #include "server/notifier.h"
 #include "server/routes/routes.h"
 #include "server/transaction.h"
@@ -13,11 +14,10 @@
 static bool control_find_tenant(struct request *req, const char **ret, bool *ret_in_query,
                                 struct reply *reply)
 {
-    const cJSON *in_query = json_get_value(req->query, "tenant_id");
     const cJSON *in_body = json_get_value(req->body, "tenant_id");
     const char *named = NULL;
 
-    *ret_in_query = in_query && *in_query->valuestring;
+    *ret_in_query = value_given(req->query, "tenant_id") != NULL;
     if (!*ret_in_query && cJSON_IsString(in_body) && !json_check_text(in_body->valuestring))
         named = in_body->valuestring;
     return request_tenant(req, named, ret, reply);

@@ -15,11 +15,12 @@
 #include "common/token.h"
 #include "server/http/fields.h"
 #include "server/http/object.h"
+#include "server/http/shape.h"
 #include "server/routes/client_auth.h"
 #include "server/routes/routes.h"
 #include "sql/statements.h"
 
-enum { LISTING_PAGE_MAX = 500, LISTING_CURSOR_OCTETS_MAX = 4096, LISTING_FILTER_OCTETS_MAX = 4096 };
+enum { LISTING_PAGE_MAX = 500, LISTING_CURSOR_OCTETS_MAX = 4096 };
 
 /* What list_messages gives. */
 enum listing_column {
@@ -132,59 +133,44 @@ static bool listing_parse_cursor(const char *text, size_t n, struct listing_key 
     return fine;
 }
 
-static void listing_read_cursor(struct fields *f, struct listing_key *ret)
+/* false: not one that listing_append_cursor() made. */
+static bool listing_read_cursor(const char *cursor, struct listing_key *ret)
 {
-    const char *cursor = fields_text(f, "after", 0, LISTING_CURSOR_OCTETS_MAX);
     unsigned char *octets = NULL;
-    char *plain;
+    char *plain = strdup(cursor);
     struct error err;
     size_t len = 0;
+    bool fine;
 
-    if (!cursor || !*cursor)
-        return;
-    plain = strdup(cursor);
     for (char *p = plain; p && *p; p++)
         *p = *p == '-' ? '+' : *p == '_' ? '/' : *p;
-    if (!plain || token_base64_decode(plain, strlen(plain), &octets, &len, &err) ||
-        !listing_parse_cursor((const char *)octets, len, ret))
-        fields_refuse(f, "after", "is not a cursor that this service gave");
+    fine = plain && !token_base64_decode(plain, strlen(plain), &octets, &len, &err) &&
+           listing_parse_cursor((const char *)octets, len, ret);
     free(octets);
     free(plain);
+    return fine;
 }
 
-static void listing_read_status(struct fields *f, struct listing *l)
+/* false: answered already. */
+static bool listing_read_query(const cJSON *query, struct listing *l, struct reply *reply)
 {
-    static const char *const known[] = {"pending", "deferred", "sending", "sent", "error"};
+    const char *after = value_given(query, "after");
+    struct fields f;
 
-    l->status = fields_text(f, "status", 0, REQUEST_ID_OCTETS_MAX);
-    if (l->status && !*l->status)
-        l->status = NULL;
-    for (size_t i = 0; l->status && i < sizeof(known) / sizeof(known[0]); i++)
-        if (!strcmp(l->status, known[i]))
-            return;
-    if (l->status)
-        fields_fail(f, "status", "enum",
-                    "Input should be 'pending', 'deferred', 'sending', 'sent' or 'error'",
-                    json_get(f->object, "status"));
-}
-
-static const char *listing_read_filter(struct fields *f, const char *name)
-{
-    const char *text = fields_text(f, name, 0, LISTING_FILTER_OCTETS_MAX);
-
-    return text && *text ? text : NULL;
-}
-
-static void listing_read_query(struct fields *f, struct listing *l)
-{
-    listing_read_status(f, l);
-    l->account_id = listing_read_filter(f, "account_id");
-    l->batch_code = listing_read_filter(f, "batch_code");
-    fields_bool(f, "active_only", &l->active_only);
-    fields_bool(f, "include_history", &l->include_history);
-    l->left = INT64_MAX;
-    l->has_limit = fields_int(f, "limit", 0, 1, INT64_MAX, &l->left);
-    listing_read_cursor(f, &l->key);
+    l->status = value_given(query, "status");
+    l->account_id = value_given(query, "account_id");
+    l->batch_code = value_given(query, "batch_code");
+    l->active_only = value_bool(query, "active_only", false);
+    l->include_history = value_bool(query, "include_history", false);
+    l->left = value_int(query, "limit", INT64_MAX);
+    l->has_limit = value_has(query, "limit");
+    if (!after || listing_read_cursor(after, &l->key))
+        return true;
+    f = fields_of("query", query);
+    fields_refuse(&f, "after", "is not a cursor that this service gave");
+    reply_fields(reply, &f);
+    fields_clear(&f);
+    return false;
 }
 
 /* The next page's rows; none: the end. */
@@ -437,14 +423,9 @@ out:
 
 void listing_get(struct request *req, struct reply *reply)
 {
-    struct fields query = fields_of("query", req->query);
     struct listing l = {0};
 
-    listing_read_query(&query, &l);
-    if (fields_failed(&query))
-        reply_fields(reply, &query);
-    else if (request_tenant(req, NULL, &l.tenant_id, reply))
+    if (listing_read_query(req->query, &l, reply) && request_tenant(req, NULL, &l.tenant_id, reply))
         listing_stream(req, &l, reply);
     listing_key_clear(&l.key);
-    fields_clear(&query);
 }

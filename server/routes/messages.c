@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "common/json.h"
-#include "server/http/fields.h"
 #include "server/http/object.h"
+#include "server/http/shape.h"
 #include "server/intake/insert.h"
 #include "server/intake/lookup.h"
 #include "server/intake/validate.h"
@@ -145,82 +145,48 @@ static void messages_answer(const struct request *req, const struct draft_batch 
     object_close(&o);
 }
 
-/* The tenant of the query, for messages that name none; a wrong one is answered already. */
-static bool messages_read_query(struct request *req, const char **ret, struct reply *reply)
-{
-    struct fields query = fields_of("query", req->query);
-    const char *tenant_id = fields_text(&query, "tenant_id", 0, REQUEST_ID_OCTETS_MAX);
-    bool fine = !fields_failed(&query);
-
-    if (!fine)
-        reply_fields(reply, &query);
-    fields_clear(&query);
-    *ret = tenant_id && *tenant_id ? tenant_id : NULL;
-    return fine;
-}
-
 void messages_add(struct request *req, struct reply *reply)
 {
-    struct fields f = fields_of("body", req->body);
-    const cJSON *messages = fields_array(&f, "messages", FIELD_REQUIRED);
+    const cJSON *messages = json_get(req->body, "messages");
     struct draft_batch batch = {0};
-    const char *query_tenant;
     struct error err;
     enum err rc;
 
-    request_give_db(req);
-    if (fields_failed(&f)) {
-        reply_fields(reply, &f);
-        goto out;
-    }
     if (cJSON_GetArraySize(messages) > DRAFT_BATCH_MAX) {
         buf_printf(reply_json(reply, 400),
                    "{\"detail\":{\"error\":\"Cannot enqueue more than %d messages at "
                    "once\",\"rejected\":null}}",
                    DRAFT_BATCH_MAX);
-        goto out;
+        return;
     }
-    if (!messages_read_query(req, &query_tenant, reply))
-        goto out;
+    request_give_db(req);
     rc = draft_batch_new(messages, &batch, &err);
     for (size_t i = 0; i < batch.count; i++)
-        draft_identify(&batch.items[i], query_tenant, req->caller.tenant_id);
+        draft_identify(&batch.items[i], value_given(req->query, "tenant_id"),
+                       req->caller.tenant_id);
     if (!rc)
         rc = messages_store(req, &batch, &err);
     request_give_db(req);
     if (rc) {
         reply_error(reply, &err);
-        goto out;
+    } else {
+        if (messages_count(&batch, DRAFT_STORED))
+            notifier_poke(req->context->notifier);
+        messages_answer(req, &batch, reply);
     }
-    if (messages_count(&batch, DRAFT_STORED))
-        notifier_poke(req->context->notifier);
-    messages_answer(req, &batch, reply);
-out:
     draft_batch_clear(&batch);
-    fields_clear(&f);
 }
 
-/* The ids to delete, but empty ones. false: answered already. */
-static bool messages_read_ids(struct fields *f, struct db_array *ids, struct reply *reply)
+/* The ids to delete, but empty ones. */
+static void messages_read_ids(const cJSON *body, struct db_array *ids)
 {
-    const cJSON *list = fields_array(f, "ids", 0);
     const cJSON *item;
 
-    cJSON_ArrayForEach(item, list)
+    cJSON_ArrayForEach(item, json_get_value(body, "ids"))
     {
-        const char *why = cJSON_IsString(item) ? json_check_text(item->valuestring)
-                                               : "holds something that is not a string";
-
-        if (why) {
-            fields_refuse(f, "ids", why);
-            break;
-        }
         if (*item->valuestring)
             db_array_text(ids, item->valuestring);
     }
-    if (fields_failed(f))
-        reply_fields(reply, f);
-    return !fields_failed(f);
 }
 
 /* Pair each id with its tenant: the one given, or (NULL) the one that has the id. */
@@ -302,17 +268,16 @@ static void messages_answer_delete(const PGresult *res, struct reply *reply)
 
 void messages_delete(struct request *req, struct reply *reply)
 {
-    struct fields f = fields_of("body", req->body);
     struct db_array ids = db_array_of(DB_TEXT), tenant_ids = db_array_of(DB_TEXT);
-    const char *named = fields_text(&f, "tenant_id", 0, REQUEST_ID_OCTETS_MAX);
     const char *tenant_id;
     struct db_conn *db;
     PGresult *res = NULL;
     struct error err;
     enum err rc;
 
-    if (!messages_read_ids(&f, &ids, reply) || !request_tenant(req, named, &tenant_id, reply))
-        goto out;
+    if (!request_tenant(req, value_text(req->body, "tenant_id"), &tenant_id, reply))
+        return;
+    messages_read_ids(req->body, &ids);
     rc = request_db(req, &db, &err);
     if (!rc)
         rc = messages_pair(db, tenant_id, &ids, &tenant_ids, &err);
@@ -322,9 +287,7 @@ void messages_delete(struct request *req, struct reply *reply)
         reply_error(reply, &err);
     else
         messages_answer_delete(res, reply);
-out:
     PQclear(res);
     db_array_clear(&ids);
     db_array_clear(&tenant_ids);
-    fields_clear(&f);
 }

@@ -9,18 +9,15 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/config.h"
 #include "common/json.h"
 #include "common/token.h"
-#include "server/http/fields.h"
 #include "server/http/object.h"
+#include "server/http/shape.h"
 #include "server/notifier.h"
 #include "server/routes/client_auth.h"
 #include "server/routes/routes.h"
 #include "server/transaction.h"
 #include "sql/statements.h"
-
-enum { REGISTRATION_NAME_OCTETS_MAX = 1024, REGISTRATION_DELAY_MAX_S = 31536000 };
 
 /* What a request says, and what storing it brought. NULL: not given. */
 struct registration {
@@ -35,47 +32,20 @@ struct registration {
     char api_key[TOKEN_TEXT_OCTETS]; /* the new token; empty: the old one stays */
 };
 
-/* What is put together from two texts must not become another host: the second begins with a slash.
- * An empty text is given, and means none. */
-static const char *registration_read_url(struct fields *f, const char *name, bool is_path)
+static void registration_read(const cJSON *body, struct registration *r)
 {
-    const char *text = fields_url_part(f, name);
-
-    if (!text)
-        return cJSON_IsString(json_get(f->object, name)) ? "" : NULL;
-    if (is_path ? *text != '/' : strncmp(text, "http://", 7) && strncmp(text, "https://", 8)) {
-        fields_refuse(f, name,
-                      is_path ? "must begin with /" : "must begin with http:// or https://");
-        return NULL;
-    }
-    return text;
-}
-
-static const char *registration_read_format(struct fields *f)
-{
-    const char *format = fields_text(f, "report_format", 0, REQUEST_ID_OCTETS_MAX);
-
-    if (!format || !strcmp(format, "event") || !strcmp(format, "seed"))
-        return format;
-    fields_fail(f, "report_format", "enum", "Input should be 'event' or 'seed'",
-                json_get(f->object, "report_format"));
-    return NULL;
-}
-
-static void registration_read(struct fields *f, struct registration *r)
-{
-    r->name = fields_text(f, "name", 0, REGISTRATION_NAME_OCTETS_MAX);
-    r->client_auth = client_auth_read(f);
-    r->client_base_url = registration_read_url(f, "client_base_url", false);
-    r->client_sync_path = registration_read_url(f, "client_sync_path", true);
-    r->client_attachment_path = registration_read_url(f, "client_attachment_path", true);
-    r->rate_limits = fields_object(f, "rate_limits");
-    r->large_file_config = fields_object(f, "large_file_config");
-    r->has_active = fields_bool(f, "active", &r->active);
-    r->report_format = registration_read_format(f);
-    r->report_secret = fields_text(f, "report_secret", 0, SECRET_PLAIN_CAP_OCTETS);
-    r->has_delays =
-        fields_ints(f, "retry_delays", CONFIG_DELAYS_MAX, 0, REGISTRATION_DELAY_MAX_S, &r->delays);
+    r->name = value_text(body, "name");
+    r->client_auth = json_get_value(body, "client_auth");
+    r->client_base_url = value_text(body, "client_base_url");
+    r->client_sync_path = value_text(body, "client_sync_path");
+    r->client_attachment_path = value_text(body, "client_attachment_path");
+    r->rate_limits = json_get_value(body, "rate_limits");
+    r->large_file_config = json_get_value(body, "large_file_config");
+    r->has_active = value_has(body, "active");
+    r->active = value_bool(body, "active", true);
+    r->report_format = value_text(body, "report_format");
+    r->report_secret = value_text(body, "report_secret");
+    r->has_delays = value_ints(body, "retry_delays", &r->delays);
 }
 
 static bool registration_is_empty(const struct registration *r)
@@ -255,37 +225,27 @@ static void registration_run(struct request *req, struct registration *r, transa
 
 void registration_post(struct request *req, struct reply *reply)
 {
-    struct fields f = fields_of("body", req->body);
-    struct registration r = {
-        .context = req->context, .trusted = true, .delays = db_array_of(DB_INT4)};
+    struct registration r = {.context = req->context,
+                             .tenant_id = value_text(req->body, "id"),
+                             .trusted = true,
+                             .delays = db_array_of(DB_INT4)};
 
-    r.tenant_id = fields_text(&f, "id", FIELD_REQUIRED | FIELD_NOT_EMPTY, REQUEST_ID_OCTETS_MAX);
-    registration_read(&f, &r);
-    if (fields_failed(&f))
-        reply_fields(reply, &f);
-    else
-        registration_run(req, &r, registration_replace, reply);
+    registration_read(req->body, &r);
+    registration_run(req, &r, registration_replace, reply);
     db_array_clear(&r.delays);
-    fields_clear(&f);
 }
 
 void registration_put(struct request *req, struct reply *reply)
 {
-    const char *tenant_id = request_param(req, "tenant_id", reply);
-    struct fields f = fields_of("body", req->body);
-    struct registration r = {.context = req->context, .delays = db_array_of(DB_INT4)};
+    struct registration r = {.context = req->context,
+                             .tenant_id = value_text(req->params, "tenant_id"),
+                             .trusted = req->caller.kind != CALLER_TENANT,
+                             .delays = db_array_of(DB_INT4)};
 
-    if (!tenant_id || !request_tenant(req, tenant_id, &r.tenant_id, reply))
-        goto out;
-    r.trusted = req->caller.kind != CALLER_TENANT;
-    registration_read(&f, &r);
-    if (fields_failed(&f))
-        reply_fields(reply, &f);
-    else if (registration_is_empty(&r))
-        reply_detail(reply, 404, "Tenant '%s' not found", tenant_id);
+    registration_read(req->body, &r);
+    if (registration_is_empty(&r))
+        reply_detail(reply, 404, "Tenant '%s' not found", r.tenant_id);
     else
         registration_run(req, &r, registration_change, reply);
-out:
     db_array_clear(&r.delays);
-    fields_clear(&f);
 }

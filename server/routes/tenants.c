@@ -7,8 +7,8 @@
 
 #include "common/json.h"
 #include "common/token.h"
-#include "server/http/fields.h"
 #include "server/http/object.h"
+#include "server/http/shape.h"
 #include "server/routes/client_auth.h"
 #include "server/routes/registration.h"
 #include "server/routes/routes.h"
@@ -72,13 +72,10 @@ static enum err tenants_find(struct request *req, const char *tenant_id, bool ac
 
 void tenants_get(struct request *req, struct reply *reply)
 {
-    const char *tenant_id = request_param(req, "tenant_id", reply);
-    const char *allowed;
+    const char *tenant_id = value_text(req->params, "tenant_id");
     PGresult *res = NULL;
     struct error err;
 
-    if (!tenant_id || !request_tenant(req, tenant_id, &allowed, reply))
-        return;
     if (tenants_find(req, tenant_id, false, &res, &err))
         reply_error(reply, &err);
     else if (!PQntuples(res))
@@ -90,15 +87,10 @@ void tenants_get(struct request *req, struct reply *reply)
 
 void tenants_list(struct request *req, struct reply *reply)
 {
-    struct fields query = fields_of("query", req->query);
     PGresult *res = NULL;
-    bool active_only = false;
     struct error err;
 
-    fields_bool(&query, "active_only", &active_only);
-    if (fields_failed(&query)) {
-        reply_fields(reply, &query);
-    } else if (tenants_find(req, NULL, active_only, &res, &err)) {
+    if (tenants_find(req, NULL, value_bool(req->query, "active_only", false), &res, &err)) {
         reply_error(reply, &err);
     } else {
         struct buf *out = reply_json(reply, 200);
@@ -112,7 +104,6 @@ void tenants_list(struct request *req, struct reply *reply)
         buf_append_str(out, "]}");
     }
     PQclear(res);
-    fields_clear(&query);
 }
 
 /* Run a statement whose rows tell whether the tenant exists. false: answered already. */
@@ -140,11 +131,9 @@ static bool tenants_change(struct request *req, const struct db_stmt *stmt,
 
 void tenants_delete(struct request *req, struct reply *reply)
 {
-    const char *tenant_id = request_param(req, "tenant_id", reply);
+    const char *tenant_id = value_text(req->params, "tenant_id");
     struct db_params p = {0};
 
-    if (!tenant_id)
-        return;
     if (!strcmp(tenant_id, "default")) {
         reply_detail(reply, 400, "Tenant 'default' cannot be deleted");
         return;
@@ -156,45 +145,32 @@ void tenants_delete(struct request *req, struct reply *reply)
 
 void tenants_make_key(struct request *req, struct reply *reply)
 {
-    const char *tenant_id = request_param(req, "tenant_id", reply);
-    struct fields f = {
-        .where = "body", .object = req->body, .errors = BUF_INIT(REPLY_HEADERS_OCTETS)};
+    const char *tenant_id = value_text(req->params, "tenant_id");
     unsigned char hash[TOKEN_HASH_OCTETS];
     char api_key[TOKEN_TEXT_OCTETS] = "";
     struct db_params p = {0};
     struct error err;
-    int64_t expires_s;
-    bool expires;
 
-    if (!tenant_id)
-        return;
-    expires =
-        fields_int(&f, "expires_at", 0, 0, INT64_C(253402300799), &expires_s); /* the year 9999 */
-    if (fields_failed(&f)) {
-        reply_fields(reply, &f);
-    } else if (token_make(api_key, &err) || token_hash(api_key, hash, &err)) {
+    if (token_make(api_key, &err) || token_hash(api_key, hash, &err)) {
         reply_error(reply, &err);
     } else {
         db_param_text(&p, tenant_id);
         db_param_octets(&p, hash, sizeof(hash));
-        if (expires)
-            db_param_int(&p, expires_s);
+        if (value_has(req->body, "expires_at"))
+            db_param_int(&p, value_int(req->body, "expires_at", 0));
         else
             db_param_null(&p);
         if (tenants_change(req, &SQL_SET_API_KEY, &p, tenant_id, reply))
             registration_reply_key(reply, api_key);
     }
     explicit_bzero(api_key, sizeof(api_key));
-    fields_clear(&f);
 }
 
 void tenants_drop_key(struct request *req, struct reply *reply)
 {
-    const char *tenant_id = request_param(req, "tenant_id", reply);
+    const char *tenant_id = value_text(req->params, "tenant_id");
     struct db_params p = {0};
 
-    if (!tenant_id)
-        return;
     db_param_text(&p, tenant_id);
     db_param_null(&p);
     db_param_null(&p);

@@ -4,6 +4,8 @@ import http.client
 import json
 from urllib.parse import urlencode, urlsplit
 
+from support import described
+
 
 class Answer:
     def __init__(self, status, headers, body):
@@ -46,9 +48,11 @@ class Api:
         try:
             conn.request(method, path, body=raw, headers=headers)
             response = conn.getresponse()
-            return Answer(response.status, response.headers, response.read())
+            answer = Answer(response.status, response.headers, response.read())
         finally:
             conn.close()
+        described.check(method, path, answer)
+        return answer
 
     def get(self, path, **query):
         return self.request("GET", path, query=query)
