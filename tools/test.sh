@@ -16,3 +16,8 @@ test_all() {
     build_sanitized
     exec /usr/bin/python3 "$ROOT/tests/all.py" "$ROOT" "$SECONDS"
 }
+
+# Run the documents' examples and write what they answer into the documents.
+test_docs() {
+    MAILPROXY_REWRITE_DOCS=1 test_all "$ROOT/tests/integration/test_docs.py"
+}

@@ -4,7 +4,7 @@ import http.client
 import json
 from urllib.parse import urlencode, urlsplit
 
-from support import described
+from . import described
 
 
 class Answer:

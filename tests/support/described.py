@@ -7,7 +7,7 @@ import subprocess
 
 from jsonschema import Draft202012Validator
 
-from support import programs
+from .builds import SERVER
 
 LARGE_OCTETS = 512 * 1024  # a long list is like a short one, and takes minutes to check
 
@@ -17,7 +17,7 @@ TRANSPORT = {307, 400, 404, 405, 408, 413, 431, 503}
 
 @functools.cache
 def document():
-    run = subprocess.run([programs.SERVER, "openapi"], check=True, capture_output=True, timeout=60)
+    run = subprocess.run([SERVER, "openapi"], check=True, capture_output=True, timeout=60)
     return json.loads(run.stdout)
 
 

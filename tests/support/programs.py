@@ -11,13 +11,10 @@ import psycopg
 from psycopg.rows import dict_row
 
 from .api import Api
+from .builds import BUILD, ROOT, SERVER, WORKER  # noqa: F401 (tests take them from here)
 from .ports import free_port
 from .waiting import LIMIT_FACTOR, wait_for
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-BUILD = os.path.join(ROOT, os.environ.get("MAILPROXY_BUILD", "build"))
-SERVER = os.path.join(BUILD, "server", "mailproxy-server")
-WORKER = os.path.join(BUILD, "worker", "mailproxy-worker")
 ADMIN_TOKEN = "admin-token-of-the-tests"
 ENCRYPTION_KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="  # base64 of 32 octets
 SANITIZER_COMPLAINT = re.compile(r"ERROR: (Address|Leak)Sanitizer|runtime error:|SUMMARY: \w+Sanitizer")
