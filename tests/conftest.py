@@ -12,8 +12,9 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
+from support.builds import SERVER  # noqa: E402
 from support.postgres import Cluster  # noqa: E402
-from support.programs import SERVER, System, run_program  # noqa: E402
+from support.programs import System, run_program  # noqa: E402
 from support.relay import Relay  # noqa: E402
 from support.smtpsink import SmtpSink  # noqa: E402
 from support.store import Store  # noqa: E402

@@ -6,7 +6,7 @@ import re
 from jsonschema import Draft202012Validator
 
 from support import described
-from support.programs import ROOT
+from support.builds import ROOT
 
 
 def test_the_server_publishes_its_description_without_a_token(shared):

@@ -7,7 +7,8 @@ import socket
 
 import psycopg
 import pytest
-from support.programs import ROOT, SERVER, WORKER, run_program
+from support.builds import ROOT, SERVER, WORKER
+from support.programs import run_program
 from support.waiting import wait_for
 
 BOTH = pytest.mark.parametrize("program", [SERVER, WORKER], ids=["server", "worker"])

@@ -9,7 +9,7 @@ import re
 
 import psycopg
 import pytest
-from support.programs import ROOT
+from support.builds import ROOT
 
 BIG = ["message", "queue", "event", "attempt", "message_body"]
 HOT = ["claim/claim_messages", "record/record_attempts", "sweep/promote_due", "sweep/reap_workers",

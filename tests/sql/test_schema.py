@@ -7,7 +7,8 @@ import subprocess
 import psycopg
 import pytest
 from psycopg import errors
-from support.programs import ROOT, SERVER, clean_environment, run_program
+from support.builds import ROOT, SERVER
+from support.programs import clean_environment, run_program
 from support.schema import dump_schema
 
 

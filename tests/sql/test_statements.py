@@ -5,7 +5,7 @@ import re
 
 import psycopg
 import pytest
-from support.programs import ROOT
+from support.builds import ROOT
 
 FILES = sorted(pathlib.Path(ROOT, "sql", "statements").glob("*/*.sql"))
 # These ask whether there is a schema at all, and run before the first migration.

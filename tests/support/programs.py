@@ -11,7 +11,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from .api import Api
-from .builds import BUILD, ROOT, SERVER, WORKER  # noqa: F401 (tests take them from here)
+from .builds import SERVER, WORKER
 from .ports import free_port
 from .waiting import LIMIT_FACTOR, wait_for
 

@@ -5,7 +5,8 @@ import subprocess
 import sys
 
 from support.postgres import Cluster
-from support.programs import SERVER, run_program
+from support.builds import SERVER
+from support.programs import run_program
 
 DATED_PARTITIONS = "mailproxy.*_[0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]"
 HEAD = "-- The whole schema after all migrations. Written by ./dev schema; a test compares it. Partitions by day are left out.\n\n"
