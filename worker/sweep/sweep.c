@@ -13,6 +13,7 @@ enum {
     SWEEP_PROMOTE_MAX = 1000,
     SWEEP_REAP_MS = 1000,
     SWEEP_PARTITIONS_MS = 3600 * 1000,
+    SWEEP_FOLD_MS = 60 * 1000,
     SWEEP_RETRY_MS = 1000,
     SWEEP_RECONNECT_MS =
         5000, /* db_async tries at least every 2 s, and a heartbeat follows at once */
@@ -32,7 +33,7 @@ struct sweeper {
     void *arg;
     int64_t epoch;
     int64_t reap_from_ms; /* by the loop's clock */
-    struct sweep_chore promote, reap, partitions;
+    struct sweep_chore promote, reap, partitions, fold;
 };
 
 /* Ask the database for one chore's work; the next turn follows its answer. */
@@ -160,6 +161,27 @@ static void sweep_partitions(void *arg)
     sweep_ask(&s->partitions, &SQL_CREATE_PARTITIONS, &none, sweep_partitioned, sweep_partitions);
 }
 
+/* ---- fold the counters of workers that have ended ---- */
+
+static void sweep_fold(void *arg);
+
+static void sweep_folded(void *arg, enum err rc, const PGresult *res, const struct error *err)
+{
+    struct sweeper *s = arg;
+
+    (void)res;
+    if (!sweep_failed(&s->fold, rc, err, sweep_fold))
+        event_timer_start(s->loop, &s->fold.timer, SWEEP_FOLD_MS, sweep_fold, s);
+}
+
+static void sweep_fold(void *arg)
+{
+    struct sweeper *s = arg;
+    struct db_params none = {0};
+
+    sweep_ask(&s->fold, &SQL_FOLD_COUNTERS, &none, sweep_folded, sweep_fold);
+}
+
 /* ---- what callers see ---- */
 
 static void sweep_start(struct sweeper *s, struct sweep_chore *chore, event_timer_fn *fn)
@@ -173,6 +195,7 @@ static void sweep_stop(struct sweeper *s)
     event_timer_stop(s->loop, &s->promote.timer);
     event_timer_stop(s->loop, &s->reap.timer);
     event_timer_stop(s->loop, &s->partitions.timer);
+    event_timer_stop(s->loop, &s->fold.timer);
 }
 
 void sweep_set_epoch(struct sweeper *s, int64_t epoch)
@@ -184,6 +207,7 @@ void sweep_set_epoch(struct sweeper *s, int64_t epoch)
     sweep_start(s, &s->promote, sweep_promote);
     sweep_start(s, &s->reap, sweep_reap);
     sweep_start(s, &s->partitions, sweep_partitions);
+    sweep_start(s, &s->fold, sweep_fold);
 }
 
 void sweep_connected(struct sweeper *s)
@@ -206,7 +230,7 @@ enum err sweep_new(struct event_loop *loop, struct db_async *db, const struct co
     s->config = config;
     s->fn = fn;
     s->arg = arg;
-    s->promote.sweeper = s->reap.sweeper = s->partitions.sweeper = s;
+    s->promote.sweeper = s->reap.sweeper = s->partitions.sweeper = s->fold.sweeper = s;
     *ret = s;
     return ERR_OK;
 }

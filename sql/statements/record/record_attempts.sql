@@ -9,7 +9,8 @@
 -- Rows: message_pk of those recorded. One that is missing had lost its lease: nothing was changed for it.
 -- An account's fault closes its gate: its messages stay ready and wait for the gate, so that what opens it (time, run-now, an
 -- update of the account) lets all of them go at once. A message sent proves the account well.
--- Locks: the messages' queue rows, then account_state rows and tenant_sync rows, each in order.
+-- Locks: the messages' queue rows, then account_state rows and tenant_sync rows, each in order. The counters' rows are this
+-- worker's own; the first row of an account shares its account_state row, which is why that is never locked FOR UPDATE here.
 -- Plan: primary keys only, also under a generic plan (tests/sql).
 -- Called by: batch_flush() in worker/record/batch.c.
 WITH result AS MATERIALIZED (
@@ -66,7 +67,7 @@ WITH result AS MATERIALIZED (
       JOIN mailproxy.account_state s ON s.tenant_id = v.tenant_id AND s.account_id = v.account_id
      WHERE (v.well AND s.failures > 0) OR (v.at_fault AND NOT v.well)
      ORDER BY s.tenant_id, s.account_id
-       FOR UPDATE OF s
+       FOR NO KEY UPDATE OF s -- lets others count
 ), gated AS (
     UPDATE mailproxy.account_state s
        SET failures = CASE WHEN j.well THEN 0 ELSE s.failures + 1 END,
@@ -74,6 +75,28 @@ WITH result AS MATERIALIZED (
            gate_reason = CASE WHEN NOT j.well THEN j.reason END
       FROM judged j
      WHERE s.tenant_id = j.tenant_id AND s.account_id = j.account_id
+), counted AS ( -- per account: its own worker's row alone, so that no worker waits for another
+    INSERT INTO mailproxy.account_counter AS c (tenant_id, account_id, worker_epoch, sent, errors, deferred)
+    SELECT n.*
+      FROM (SELECT tenant_id, account_id, lease_epoch, count(*) FILTER (WHERE outcome = 'sent'),
+                   count(*) FILTER (WHERE outcome = 'error'), count(*) FILTER (WHERE outcome = 'deferred')
+              FROM owned
+             GROUP BY tenant_id, account_id, lease_epoch) n
+      JOIN mailproxy.account_state s ON s.tenant_id = n.tenant_id AND s.account_id = n.account_id -- else no row may be
+    ON CONFLICT (tenant_id, account_id, worker_epoch) DO UPDATE
+           SET sent = c.sent + excluded.sent, errors = c.errors + excluded.errors,
+               deferred = c.deferred + excluded.deferred
+), timed AS (
+    INSERT INTO mailproxy.attempt_counter AS c (worker_epoch, outcome, reply_class, le_ms, attempts, total_ms)
+    SELECT o.lease_epoch, o.outcome::mailproxy.outcome, o.reply_class,
+           (mailproxy.attempt_bounds_ms())[width_bucket(o.took_ms - 1, mailproxy.attempt_bounds_ms()) + 1],
+           count(*), sum(o.took_ms)
+      FROM (SELECT lease_epoch, outcome, coalesce(reply_code / 100, 0) AS reply_class,
+                   coalesce(compose_ms, 0) + coalesce(connect_ms, 0) + coalesce(send_ms, 0) AS took_ms
+              FROM owned) o
+     GROUP BY 1, 2, 3, 4
+    ON CONFLICT (worker_epoch, outcome, reply_class, le_ms) DO UPDATE
+           SET attempts = c.attempts + excluded.attempts, total_ms = c.total_ms + excluded.total_ms
 ), listening AS MATERIALIZED (
     SELECT s.tenant_id
       FROM mailproxy.tenant_sync s

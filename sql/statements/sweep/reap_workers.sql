@@ -2,7 +2,8 @@
 -- $1 bigint our own epoch, never reaped here. A worker whose own heartbeat is late, or was late within the last half lease,
 -- reaps nobody: the database may have stood still for all alike, and the others are about to report back.
 -- Rows: per message taken over: message_pk, tenant_id, message_id, account_id, epoch, attempt.
--- Locks: the dead workers' rows (one that another worker is reaping is skipped) and their leases.
+-- Locks: the dead workers' rows (one that another worker is reaping is skipped) and their leases; account_state rows are
+-- shared, and counters of epoch 0 written, in order.
 -- A message taken over is in doubt: the relay may have taken it. An attempt row says so.
 -- Called by: sweep_reap() in worker/sweep/sweep.c.
 WITH dead AS (
@@ -32,6 +33,14 @@ WITH dead AS (
     SELECT message_pk, epoch, attempts, 'deferred', true, tenant_id, account_id,
            'the worker died while it held the message: the relay may have taken it'
       FROM freed
+), counted AS (
+    INSERT INTO mailproxy.account_counter AS c (tenant_id, account_id, worker_epoch, in_doubt)
+    SELECT f.tenant_id, f.account_id, 0, count(*)
+      FROM freed f
+      JOIN mailproxy.account_state s ON s.tenant_id = f.tenant_id AND s.account_id = f.account_id
+     GROUP BY f.tenant_id, f.account_id
+     ORDER BY f.tenant_id, f.account_id
+    ON CONFLICT (tenant_id, account_id, worker_epoch) DO UPDATE SET in_doubt = c.in_doubt + excluded.in_doubt
 )
 SELECT f.message_pk, f.tenant_id, m.message_id, f.account_id, f.epoch, f.attempts
   FROM freed f
