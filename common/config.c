@@ -83,7 +83,7 @@ static const struct config_setting config_settings[] = {
     {"GMP_ALLOW_PRIVATE_HOSTS", CONFIG_TEXT, AT(allow_private_hosts), NULL, 0, 0,
      "comma-separated CIDRs and host names that tenant-supplied URLs may reach although private"},
     {"GMP_METRICS_TOKEN", CONFIG_SECRET, AT(metrics_token), NULL, 0, 0,
-     "when set, /metrics wants it (or the admin token)"},
+     "when set, /metrics wants it or the admin token, as X-API-Token or as a Bearer token"},
     {"GMP_REQUIRE_TLS_FOR_AUTH", CONFIG_BOOLEAN, AT(require_tls_for_auth), "false", 0, 0,
      "refuse to send an SMTP password over a plain connection, but on loopback"},
     {"GMP_CA_FILE", CONFIG_TEXT, AT(ca_file), NULL, 0, 0,

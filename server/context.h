@@ -8,13 +8,18 @@
 #include "common/db_pool.h"
 #include "common/secret.h"
 
+struct metrics;
 struct notifier;
+struct traffic;
 
 struct context {
     const struct config *config;
     struct db_pool *pool;
     const struct secret_ring *keys;
     struct notifier *notifier;
+    struct traffic *traffic;
+    struct metrics *metrics;
+    int64_t started_us; /* since the epoch */
 };
 
 #endif

@@ -6,11 +6,14 @@
 #include <pthread.h>
 #include <signal.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/migrate.h"
 #include "server/context.h"
 #include "server/http/listener.h"
+#include "server/http/traffic.h"
 #include "server/notifier.h"
+#include "server/routes/metrics.h"
 #include "server/routes/routes.h"
 #include "sql/statements.h"
 
@@ -75,7 +78,7 @@ static void serve_wait(const sigset_t *signals, const struct config *config)
 
 enum err serve_run(const struct config *config, struct error *err)
 {
-    struct context context = {.config = config};
+    struct context context = {.config = config, .started_us = clock_wall_us()};
     struct secret_ring *keys = NULL;
     struct listener *listener = NULL;
     sigset_t signals;
@@ -91,10 +94,16 @@ enum err serve_run(const struct config *config, struct error *err)
         rc = notifier_new(config->database_url, &context.notifier, err);
     context.keys = keys;
     if (!rc)
+        rc = traffic_new(routes, &context.traffic, err);
+    if (!rc)
+        rc = metrics_new(&context.metrics, err);
+    if (!rc)
         rc = listener_new(&context, routes, &listener, err);
     if (!rc)
         serve_wait(&signals, config);
     listener_free(listener);
+    metrics_free(context.metrics);
+    traffic_free(context.traffic);
     notifier_free(context.notifier);
     db_pool_free(context.pool);
     secret_ring_free(keys);

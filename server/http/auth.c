@@ -60,6 +60,15 @@ static enum err auth_find_caller(struct request *req, const char *token, bool *r
     return rc;
 }
 
+static bool auth_check_metrics(const struct config *config, const char *token, struct reply *reply)
+{
+    if (!config->metrics_token || (token && (token_equal(token, config->metrics_token) ||
+                                             token_equal(token, config->api_token))))
+        return true;
+    reply_detail(reply, 401, "Invalid or missing API token");
+    return false;
+}
+
 bool auth_check(struct request *req, enum auth_class class, const char *token, struct reply *reply)
 {
     struct error err;
@@ -67,6 +76,8 @@ bool auth_check(struct request *req, enum auth_class class, const char *token, s
 
     if (class == AUTH_PUBLIC)
         return true;
+    if (class == AUTH_METRICS)
+        return auth_check_metrics(req->context->config, token, reply);
     if (token && !*token)
         token = NULL;
     if (auth_find_caller(req, token, &known, &err)) {

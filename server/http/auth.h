@@ -9,10 +9,11 @@
 #include "server/http/request.h"
 
 enum auth_class {
-    AUTH_PUBLIC, /* everybody */
-    AUTH_TOKEN,  /* any valid token */
-    AUTH_TENANT, /* any valid token; which tenants it may use is up to request_tenant() */
-    AUTH_ADMIN,  /* the admin token only */
+    AUTH_PUBLIC,  /* everybody */
+    AUTH_METRICS, /* everybody, unless GMP_METRICS_TOKEN is set: then that token or the admin's */
+    AUTH_TOKEN,   /* any valid token */
+    AUTH_TENANT,  /* any valid token; which tenants it may use is up to request_tenant() */
+    AUTH_ADMIN,   /* the admin token only */
 };
 
 /*

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -25,6 +26,7 @@
 #include "common/log.h"
 #include "server/http/body.h"
 #include "server/http/fields.h"
+#include "server/http/traffic.h"
 
 enum {
     LISTENER_STACK_OCTETS =
@@ -145,8 +147,21 @@ static void listener_decide_close(const struct body *body, struct reply *reply)
         reply->close = true;
 }
 
-static void listener_run(struct listener *listener, struct request *req, const char *query,
-                         struct body *body, struct reply *reply)
+/* Scrapers know how to send a Bearer token (RFC 6750), and often nothing else. */
+static const char *listener_token(const struct mg_connection *conn, enum auth_class class)
+{
+    const char *token = mg_get_header(conn, "X-API-Token");
+    const char *authorization = mg_get_header(conn, "Authorization");
+
+    if (token || class != AUTH_METRICS || !authorization ||
+        strncasecmp(authorization, "Bearer ", 7) != 0)
+        return token;
+    return authorization + 7 + strspn(authorization + 7, " ");
+}
+
+/* Returns the route; NULL: none was found. */
+static const struct route *listener_run(struct listener *listener, struct request *req,
+                                        const char *query, struct body *body, struct reply *reply)
 {
     const struct mg_request_info *info = mg_get_request_info(reply->conn);
     const struct route *route;
@@ -156,19 +171,20 @@ static void listener_run(struct listener *listener, struct request *req, const c
         MG_MAX_HEADERS) { /* civetweb leaves the further ones out: they might frame the body */
         reply_detail(reply, 431, "Too many header fields");
         reply->close = true;
-        return;
+        return NULL;
     }
     if (body_check_framing(reply->conn) != BODY_OK) {
         listener_refuse_body(reply, BODY_AMBIGUOUS);
-        return;
+        return NULL;
     }
     route = router_find(listener->routes, req, query, reply);
     fine = route && listener_take_body(listener, route, req, body, reply);
     listener_decide_close(body, reply);
-    fine = fine && auth_check(req, route->auth, mg_get_header(reply->conn, "X-API-Token"), reply);
+    fine = fine && auth_check(req, route->auth, listener_token(reply->conn, route->auth), reply);
     if (fine && router_check(route, req, reply))
         route->run(req, reply);
     request_give_db(req);
+    return route;
 }
 
 static int listener_begin_request(struct mg_connection *conn)
@@ -176,6 +192,7 @@ static int listener_begin_request(struct mg_connection *conn)
     const struct mg_request_info *info = mg_get_request_info(conn);
     struct listener *listener = info->user_data;
     int64_t started_us = clock_mono_us();
+    const struct route *route = NULL;
     struct request req = {0};
     struct reply reply;
     struct body body = {0};
@@ -183,13 +200,16 @@ static int listener_begin_request(struct mg_connection *conn)
     bool large;
     int status;
 
+    traffic_begin(listener->context->traffic);
     reply_init(&reply, conn);
     if (request_init(&req, listener->context, info->request_method, info->local_uri_raw,
                      info->query_string, &err))
         reply_error(&reply, &err);
     else
-        listener_run(listener, &req, info->query_string, &body, &reply);
+        route = listener_run(listener, &req, info->query_string, &body, &reply);
     reply_send(&reply);
+    traffic_end(listener->context->traffic, route, info->request_method, reply.status,
+                clock_mono_us() - started_us);
     listener_log(&req, &reply, started_us);
     if (reply.close && body_is_announced(conn) && !body_is_awaited(conn, &body))
         body_drain(conn);
@@ -207,14 +227,33 @@ static int listener_begin_request(struct mg_connection *conn)
  * version. */
 static int listener_http_error(struct mg_connection *conn, int status, const char *text)
 {
+    const struct listener *listener = mg_get_user_data(mg_get_context(conn));
     struct reply reply;
 
+    traffic_begin(listener->context->traffic);
     reply_init(&reply, conn);
     reply_detail(&reply, status, "%s", text);
     reply.close = true;
     reply_send(&reply);
     reply_clear(&reply);
+    traffic_end(listener->context->traffic, NULL, NULL, status, 0);
     return 0;
+}
+
+static int listener_connected(const struct mg_connection *conn, void **data)
+{
+    const struct listener *listener = mg_get_user_data(mg_get_context(conn));
+
+    (void)data;
+    traffic_connected(listener->context->traffic);
+    return 0;
+}
+
+static void listener_disconnected(const struct mg_connection *conn)
+{
+    const struct listener *listener = mg_get_user_data(mg_get_context(conn));
+
+    traffic_disconnected(listener->context->traffic);
 }
 
 static int listener_log_message(const struct mg_connection *conn, const char *text)
@@ -298,6 +337,8 @@ static enum err listener_start(struct listener *listener, const char *address, s
     struct mg_callbacks callbacks = {
         .begin_request = listener_begin_request,
         .http_error = listener_http_error,
+        .init_connection = listener_connected,
+        .connection_closed = listener_disconnected,
         .log_message = listener_log_message,
     };
     char text[LISTENER_NOTE_OCTETS] = "";

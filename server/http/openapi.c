@@ -328,6 +328,18 @@ static void openapi_append_answers(struct object *o, const struct route *route)
     object_close(&answers);
 }
 
+static const char *openapi_security(enum auth_class class)
+{
+    switch (class) {
+    case AUTH_PUBLIC:
+        return "[]";
+    case AUTH_METRICS:
+        return "[{},{\"token\":[]},{\"bearer\":[]}]";
+    default:
+        return "[{\"token\":[]}]";
+    }
+}
+
 static void openapi_append_operation(struct object *path, const struct route *route)
 {
     char method[OPENAPI_NAME_OCTETS] = "";
@@ -340,7 +352,7 @@ static void openapi_append_operation(struct object *path, const struct route *ro
     openapi_append_operation_id(&o, route);
     object_text(&o, "summary", route->summary);
     object_text(&o, "description", route->doc);
-    object_raw(&o, "security", route->auth == AUTH_PUBLIC ? "[]" : "[{\"token\":[]}]");
+    object_raw(&o, "security", openapi_security(route->auth));
     openapi_append_parameters(&o, route);
     openapi_append_body(&o, route);
     openapi_append_answers(&o, route);
@@ -411,7 +423,8 @@ static void openapi_append_components(struct object *o, const struct route *rout
     }
     object_close(&schemas);
     object_raw(&components, "securitySchemes",
-               "{\"token\":{\"type\":\"apiKey\",\"in\":\"header\",\"name\":\"X-API-Token\"}}");
+               "{\"token\":{\"type\":\"apiKey\",\"in\":\"header\",\"name\":\"X-API-Token\"},"
+               "\"bearer\":{\"type\":\"http\",\"scheme\":\"bearer\"}}");
     object_close(&components);
 }
 

@@ -32,11 +32,17 @@ void reply_clear(struct reply *reply)
     buf_clear(&reply->body);
 }
 
-struct buf *reply_json(struct reply *reply, int status)
+struct buf *reply_text(struct reply *reply, int status, const char *content_type)
 {
     reply->status = status;
+    reply->content_type = content_type;
     buf_truncate(&reply->body, 0);
     return &reply->body;
+}
+
+struct buf *reply_json(struct reply *reply, int status)
+{
+    return reply_text(reply, status, "application/json");
 }
 
 void reply_ok(struct reply *reply)
@@ -144,9 +150,9 @@ static void reply_append_head(struct reply *reply, struct buf *out)
     gmtime_r(&now, &tm);
     strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S GMT", &tm);
     buf_printf(out,
-               "HTTP/1.1 %d %s\r\nDate: %s\r\nContent-Type: application/json\r\nCache-Control: "
+               "HTTP/1.1 %d %s\r\nDate: %s\r\nContent-Type: %s\r\nCache-Control: "
                "no-store\r\n",
-               reply->status, reply_reason(reply->status), date);
+               reply->status, reply_reason(reply->status), date, reply->content_type);
     buf_append_str(out, reply->headers);
     if (!reply->streaming)
         buf_printf(out, "Content-Length: %zu\r\n", reply->body.len);
@@ -187,9 +193,8 @@ struct buf *reply_stream(struct reply *reply)
 {
     struct buf head = BUF_INIT(REPLY_HEAD_CAP_OCTETS);
 
-    reply->status = 200;
+    reply_json(reply, 200);
     reply->streaming = true;
-    buf_truncate(&reply->body, 0);
     reply_append_head(reply, &head);
     reply_write(reply, head.data, head.len);
     buf_clear(&head);

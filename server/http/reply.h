@@ -21,6 +21,7 @@ enum { REPLY_BODY_CAP_OCTETS = 512 * 1024 * 1024, REPLY_HEADERS_OCTETS = 8192 };
 struct reply {
     struct mg_connection *conn; /* borrowed */
     int status;
+    const char *content_type;           /* borrowed */
     struct buf body;                    /* the whole answer, or what of a stream is not sent yet */
     char headers[REPLY_HEADERS_OCTETS]; /* "Name: value\r\n", besides the ones each answer has */
     char cause[ERROR_TEXT_OCTETS + 16]; /* for the log: why, in words the client does not see */
@@ -36,6 +37,8 @@ void reply_clear(struct reply *reply);
 
 /* A whole answer: sets the status, empties the body and returns it to be written. */
 struct buf *reply_json(struct reply *reply, int status);
+/* The same for what is no JSON. */
+struct buf *reply_text(struct reply *reply, int status, const char *content_type);
 void reply_ok(struct reply *reply); /* 200 {"ok":true} */
 /* {"detail":"..."}. */
 void reply_detail(struct reply *reply, int status, const char *fmt, ...) PRINTF_LIKE(3, 4);

@@ -17,6 +17,10 @@ const struct route routes[] = {
      .answers = shapes_answers_status},
     {"GET", "/openapi.json", AUTH_PUBLIC, ROUTE_NO_BODY, description_get, "This description.",
      .answers = shapes_answers_openapi},
+    {"GET", "/metrics", AUTH_METRICS, ROUTE_NO_BODY, metrics_get, "Figures for Prometheus.",
+     .doc = "Text exposition format 0.0.4. With GMP_METRICS_TOKEN set it wants that token or the admin token, as X-API-Token "
+            "or as a Bearer token.",
+     .answers = shapes_answers_metrics},
 
     {"POST", "/tenant", AUTH_ADMIN, ROUTE_JSON, registration_post, "Create a tenant, or replace its fields.",
      .in = &shape_tenant_new, .answers = shapes_answers_registration},

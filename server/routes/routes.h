@@ -16,6 +16,7 @@ route_fn status_health;
 route_fn status_ready;
 route_fn status_get;
 route_fn description_get;
+route_fn metrics_get;
 
 route_fn registration_post;
 route_fn registration_put;

@@ -28,6 +28,9 @@ extern const struct answer shapes_answers_health[], shapes_answers_ready[], shap
 extern const struct field shapes_query_tenant[];
 extern const struct shape shape_run_now;
 
+/* shapes_metrics.c */
+extern const struct answer shapes_answers_metrics[];
+
 /* shapes_tenant.c */
 extern const struct shape shape_tenant_new, shape_tenant_change, shape_api_key_new;
 extern const struct field shapes_query_tenants[];

@@ -14,11 +14,14 @@ from support.builds import ROOT
 BIG = ["message", "queue", "event", "attempt", "message_body"]
 HOT = ["claim/claim_messages", "record/record_attempts", "sweep/promote_due", "sweep/reap_workers",
        "intake/enqueue_messages", "intake/replace_messages", "control/list_messages", "report/claim_tenants",
-       "report/load_events", "report/acknowledge_reports"]
+       "report/load_events", "report/acknowledge_reports", "sweep/fold_counters", "metrics/read_account_counters",
+       "metrics/read_untold", "metrics/read_durations", "metrics/read_replies", "metrics/read_service"]
 # Indexes that are read without a condition: (statement, index).
 UNCONDITIONAL = {
     ("claim_messages", "queue_ready"),  # its first entry: LIMIT 1
     ("reap_workers", "queue_leased"),  # what is in flight, and nothing unless a worker died
+    ("read_service", "queue_leased"),  # what is in flight
+    ("read_untold", "event_unreported"),  # what no tenant was told of
 }
 
 # 20 tenants with 5 accounts each; 20,000 messages queued, most of them for one tenant, 50,000 finished.
