@@ -64,6 +64,12 @@ struct config {
     int64_t sync_connect_timeout; /* seconds */
     int64_t sync_timeout;         /* seconds, whole call */
     int64_t attachment_timeout;   /* seconds, whole fetch */
+    int64_t cache_memory_max_mb;
+    int64_t cache_memory_ttl_seconds;
+    char *cache_disk_dir; /* NULL: nothing is cached on disk */
+    int64_t cache_disk_max_mb;
+    int64_t cache_disk_ttl_seconds;
+    int64_t cache_disk_threshold_kb;
     int64_t shutdown_grace_seconds;
 };
 

@@ -44,6 +44,7 @@ enum claim_column {
     CLAIM_ATTACHMENT_PATH,
     CLAIM_AUTH,
     CLAIM_AUTH_KEY,
+    CLAIM_LARGE_FILE_CONFIG,
 };
 
 static void claim_account_free(struct claim_account *a)
@@ -67,6 +68,7 @@ static void claim_tenant_free(struct claim_tenant *t)
         return;
     free(t->base_url);
     free(t->attachment_path);
+    free(t->large_file_config);
     free(t->auth_sealed);
     free(t->auth_key_id);
     free(t);
@@ -164,6 +166,7 @@ static struct claim_tenant *claim_read_tenant(const PGresult *res, int row)
     t->base_url = claim_copy(res, row, CLAIM_BASE_URL, &failed);
     t->base_url_trusted = db_bool(res, row, CLAIM_BASE_URL_TRUSTED);
     t->attachment_path = claim_copy(res, row, CLAIM_ATTACHMENT_PATH, &failed);
+    t->large_file_config = claim_copy(res, row, CLAIM_LARGE_FILE_CONFIG, &failed);
     claim_copy_octets(res, row, CLAIM_AUTH, &t->auth_sealed, &t->auth_octets, &failed);
     t->auth_key_id = claim_copy(res, row, CLAIM_AUTH_KEY, &failed);
     if (failed) {

@@ -40,7 +40,8 @@ struct claim_account {
 struct claim_tenant {
     char *base_url; /* NULL: none */
     bool base_url_trusted;
-    char *attachment_path; /* NULL: the default */
+    char *attachment_path;   /* NULL: the default */
+    char *large_file_config; /* JSON; NULL: none */
     unsigned char *auth_sealed;
     size_t auth_octets;
     char *auth_key_id;

@@ -3,6 +3,7 @@
  */
 #include "worker/compose/attachment.h"
 
+#include <ctype.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,6 +72,22 @@ char *attachment_clean_name(const char *filename)
     if (!*name)
         memcpy(name, ATTACHMENT_NAMELESS, sizeof(ATTACHMENT_NAMELESS));
     return name;
+}
+
+/* "rep_{MD5:...}.txt", or content_md5, which goes before it. What is no MD5 names nothing. */
+static void attachment_read_md5(const char *content_md5, const char *filename,
+                                char ret[CACHE_MD5_OCTETS])
+{
+    const char *digits = content_md5;
+
+    for (const char *p = filename; !digits && p && *p; p++)
+        if (attachment_measure_marker(p))
+            digits = p + sizeof(ATTACHMENT_MARKER) - 1;
+    if (!digits || strspn(digits, "0123456789abcdefABCDEF") != CACHE_MD5_OCTETS - 1)
+        return;
+    for (size_t i = 0; i < CACHE_MD5_OCTETS - 1; i++)
+        ret[i] = (char)tolower((unsigned char)digits[i]);
+    ret[CACHE_MD5_OCTETS - 1] = '\0';
 }
 
 static const char *attachment_text(const cJSON *object, const char *field)
@@ -156,6 +173,7 @@ enum err attachment_read(const cJSON *item, bool stored, struct attachment *ret,
     bool known = stored || attachment_read_source(item, &a);
 
     a.mime_type = attachment_text(item, "mime_type");
+    attachment_read_md5(attachment_text(item, "content_md5"), filename, a.md5);
     a.auth = json_get_value(item, "auth");
     a.filename = attachment_clean_name(filename ? filename : ATTACHMENT_NAMELESS);
     if (!a.filename) {

@@ -13,6 +13,7 @@
 #include <stddef.h>
 
 #include "common/error.h"
+#include "worker/compose/cache.h"
 
 enum attachment_source {
     ATTACHMENT_STORED,     /* in the database */
@@ -23,11 +24,12 @@ enum attachment_source {
 
 struct attachment {
     enum attachment_source source;
-    char *filename;        /* owned; as the recipient sees it: without MD5 marker */
-    char *location;        /* owned; storage path or URL; NULL: stored */
-    const char *mime_type; /* borrowed from the JSON; NULL: not given */
-    const cJSON *auth;     /* borrowed from the JSON; NULL: the tenant's own */
-    unsigned char *octets; /* owned; NULL: not there yet */
+    char *filename;             /* owned; as the recipient sees it: without MD5 marker */
+    char *location;             /* owned; storage path or URL; NULL: stored */
+    const char *mime_type;      /* borrowed from the JSON; NULL: not given */
+    const cJSON *auth;          /* borrowed from the JSON; NULL: the tenant's own */
+    char md5[CACHE_MD5_OCTETS]; /* of content_md5 or the name's marker, lower case; empty: none */
+    unsigned char *octets;      /* owned; NULL: not there yet */
     size_t len;
 };
 

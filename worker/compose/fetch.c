@@ -92,7 +92,14 @@ out:
     return rc;
 }
 
-enum err fetch_take_answer(const struct http_answer *answer, struct attachment *a,
+bool fetch_cached(const struct fetch_means *means, const struct claim *claim, struct attachment *a)
+{
+    return *a->md5 &&
+           cache_get(means->cache, claim->account->tenant_id, a->md5, &a->octets, &a->len);
+}
+
+enum err fetch_take_answer(const struct fetch_means *means, const struct claim *claim,
+                           const struct http_answer *answer, struct attachment *a,
                            struct error *err)
 {
     if (answer->timed_out)
@@ -108,5 +115,7 @@ enum err fetch_take_answer(const struct http_answer *answer, struct attachment *
         return error_set(err, ERR_NOMEM, "out of memory for an attachment");
     memcpy(a->octets, answer->body, answer->body_octets);
     a->len = answer->body_octets;
+    if (*a->md5)
+        cache_put(means->cache, claim->account->tenant_id, a->octets, a->len);
     return ERR_OK;
 }

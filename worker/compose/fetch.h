@@ -19,12 +19,16 @@ struct fetch_means {
     const struct config *config;
     struct http_client *http;
     const struct secret_ring *keys;
+    struct cache *cache;
 };
 
 /* Fill a->octets from a local file, at once. Errors as local_file_read(), and ERR_INPUT: no
  * directory is set. */
 enum err fetch_local(const struct fetch_means *means, struct attachment *a,
                      struct error *err) MUST_CHECK;
+
+/* Fill a->octets from the cache; false: it is not there. */
+bool fetch_cached(const struct fetch_means *means, const struct claim *claim, struct attachment *a);
 
 /* Begin a request for an endpoint or http_url attachment; `done` and *ret are
  * http_client_start()'s. ERR_SECRET: later. */
@@ -33,10 +37,11 @@ enum err fetch_remote(const struct fetch_means *means, const struct claim *claim
                       struct http_call **ret, struct error *err) MUST_CHECK;
 
 /*
- * Take the octets out of the answer. ERR_INPUT and ERR_LIMIT: trying again will not help; ERR_NET:
- * it may; ERR_NOMEM.
+ * Take the octets out of the answer, and remember those that have an MD5. ERR_INPUT and ERR_LIMIT:
+ * trying again will not help; ERR_NET: it may; ERR_NOMEM.
  */
-enum err fetch_take_answer(const struct http_answer *answer, struct attachment *a,
+enum err fetch_take_answer(const struct fetch_means *means, const struct claim *claim,
+                           const struct http_answer *answer, struct attachment *a,
                            struct error *err) MUST_CHECK;
 
 #endif

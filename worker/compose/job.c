@@ -6,24 +6,26 @@
 #include <glib.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 
 #include "common/json.h"
 #include "sql/statements.h"
+#include "worker/compose/attachment_list.h"
 #include "worker/compose/compose.h"
 #include "worker/compose/fetch.h"
 #include "worker/compose/places.h"
 #include "worker/compose/stored.h"
 
-/* Of one message; attachments: more than any client sends. */
-enum { JOB_FETCHES_MAX = 3, JOB_ATTACHMENTS_MAX = 1000 };
+enum { JOB_FETCHES_MAX = 3 }; /* of one message */
 enum { JOB_REASON_OCTETS = 2048, JOB_MEBIBYTE = 1024 * 1024 };
 
 struct compose_room {
     struct fetch_means means;
-    struct db_async *db;              /* borrowed */
-    struct compose_job *first, *last; /* jobs that may begin another fetch, in turn */
-    struct places places;             /* for requests under way */
-    struct memory *memory;            /* borrowed */
+    struct db_async *db; /* borrowed */
+    struct cache *cache;
+    TAILQ_HEAD(, compose_job) turns; /* jobs that may begin another fetch: none holds up others */
+    struct places places;            /* for requests under way */
+    struct memory *memory;           /* borrowed */
 };
 
 /* A request under way. */
@@ -44,14 +46,13 @@ struct compose_job {
     char *content_text;    /* owned; when it was loaded */
     cJSON *content;        /* owned */
     struct stored_list stored;
-    struct attachment *attachments;
-    size_t attachment_count;
+    struct attachment_list attachments;
     size_t next; /* the first attachment nothing was done about yet */
     int64_t fetched_octets;
     struct job_fetch fetches[JOB_FETCHES_MAX];
     unsigned fetching;
-    struct compose_job *prev_waiting, *next_waiting; /* in the room's queue */
-    bool waiting;
+    TAILQ_ENTRY(compose_job) turn;
+    bool waiting; /* for its turn */
 };
 
 enum err compose_room_new(const struct config *config, struct db_async *db,
@@ -59,10 +60,18 @@ enum err compose_room_new(const struct config *config, struct db_async *db,
                           struct memory *memory, struct compose_room **ret, struct error *err)
 {
     struct compose_room *room = calloc(1, sizeof(*room));
+    enum err rc;
 
     if (!room)
         return error_set(err, ERR_NOMEM, "out of memory for composing");
-    room->means = (struct fetch_means){.config = config, .http = http, .keys = keys};
+    rc = cache_new(config, &room->cache, err);
+    if (rc) {
+        free(room);
+        return rc;
+    }
+    room->means =
+        (struct fetch_means){.config = config, .http = http, .keys = keys, .cache = room->cache};
+    TAILQ_INIT(&room->turns);
     room->db = db;
     room->memory = memory;
     *ret = room;
@@ -71,44 +80,29 @@ enum err compose_room_new(const struct config *config, struct db_async *db,
 
 void compose_room_free(struct compose_room *room)
 {
+    if (room)
+        cache_free(room->cache);
     free(room);
 }
 
-/* ---- the room's queue: jobs take turns, so that one with many attachments holds up nobody ---- */
-
 static void room_add(struct compose_room *room, struct compose_job *job)
 {
-    if (job->waiting)
-        return;
+    if (!job->waiting)
+        TAILQ_INSERT_TAIL(&room->turns, job, turn);
     job->waiting = true;
-    job->next_waiting = NULL;
-    job->prev_waiting = room->last;
-    if (room->last)
-        room->last->next_waiting = job;
-    else
-        room->first = job;
-    room->last = job;
 }
 
 static void room_remove(struct compose_room *room, struct compose_job *job)
 {
-    if (!job->waiting)
-        return;
+    if (job->waiting)
+        TAILQ_REMOVE(&room->turns, job, turn);
     job->waiting = false;
-    if (job->prev_waiting)
-        job->prev_waiting->next_waiting = job->next_waiting;
-    else
-        room->first = job->next_waiting;
-    if (job->next_waiting)
-        job->next_waiting->prev_waiting = job->prev_waiting;
-    else
-        room->last = job->prev_waiting;
 }
 
 /* What is at hand may always be taken, what must be fetched needs a place. */
 static bool room_may_begin(const struct compose_room *room, const struct compose_job *job)
 {
-    enum attachment_source source = job->attachments[job->next].source;
+    enum attachment_source source = job->attachments.items[job->next].source;
 
     return source == ATTACHMENT_STORED || source == ATTACHMENT_FILESYSTEM ||
            (places_has_one_for(&room->places, job->claim->account->tenant_id) &&
@@ -125,9 +119,7 @@ static void room_end_fetch(struct compose_room *room, const struct job_fetch *fe
 
 static void job_free(struct compose_job *job)
 {
-    for (size_t i = 0; i < job->attachment_count; i++)
-        attachment_clear(&job->attachments[i]);
-    free(job->attachments);
+    attachment_list_clear(&job->attachments);
     stored_list_clear(&job->stored);
     cJSON_Delete(job->content);
     free(job->content_text);
@@ -210,7 +202,7 @@ static void job_fail_attachment(struct compose_job *job, const struct attachment
 static void job_compose(struct compose_job *job)
 {
     const struct claim *claim = job->claim;
-    struct compose_attachment *list = calloc(job->attachment_count + 1, sizeof(*list));
+    struct compose_attachment *list = calloc(job->attachments.count + 1, sizeof(*list));
     size_t max_octets = (size_t)job->room->means.config->max_message_bytes;
     struct mail *mail = NULL;
     struct error err = {0};
@@ -219,8 +211,8 @@ static void job_compose(struct compose_job *job)
         job_end(job, COMPOSE_GONE, NULL, "out of memory for attachments");
         return;
     }
-    for (size_t i = 0; i < job->attachment_count; i++) {
-        const struct attachment *a = &job->attachments[i];
+    for (size_t i = 0; i < job->attachments.count; i++) {
+        const struct attachment *a = &job->attachments.items[i];
         list[i] = (struct compose_attachment){
             .filename = a->filename, .mime_type = a->mime_type, .octets = a->octets, .len = a->len};
     }
@@ -231,12 +223,15 @@ static void job_compose(struct compose_job *job)
         .created_us = claim->created_us,
         .settled = claim->settled,
         .attachments = list,
-        .attachment_count = job->attachment_count,
+        .attachment_count = job->attachments.count,
         /* The limit is on what the client gave; base64 makes it 1.37 times as large, and fields
            come on top. */
         .max_octets = max_octets + max_octets / 2 + JOB_MEBIBYTE,
     };
-    enum err rc = compose_mail(&input, &mail, &err);
+    enum err rc =
+        attachment_list_check_large(&job->attachments, job->claim->tenant->large_file_config, &err);
+    if (!rc)
+        rc = compose_mail(&input, &mail, &err);
     free(list);
     if (rc)
         job_fail(job, rc, &err);
@@ -248,26 +243,26 @@ static void job_compose(struct compose_job *job)
 
 static enum err job_check_total(const struct compose_job *job, struct error *err)
 {
-    int64_t limit = job->room->means.config->max_message_bytes;
-    size_t total = 0;
-
-    for (size_t i = 0; i < job->attachment_count; i++)
-        total += job->attachments[i].len;
-    if (total > (size_t)limit)
-        return error_set(err, ERR_LIMIT, "all attachments together are larger than %lld octets",
-                         (long long)limit);
-    return ERR_OK;
+    return attachment_list_check_total(&job->attachments,
+                                       job->room->means.config->max_message_bytes, err);
 }
 
 /* Something of the job was settled: compose, or wait for the next turn. */
 static void job_advance(struct compose_job *job)
 {
-    if (job->next < job->attachment_count) {
+    if (job->next < job->attachments.count) {
         if (job->fetching < JOB_FETCHES_MAX)
             room_add(job->room, job);
     } else if (!job->fetching) {
         job_compose(job);
     }
+}
+
+/* Octets that the claim's size does not count. */
+static void job_hold(struct compose_job *job, const struct attachment *a)
+{
+    job->fetched_octets += (int64_t)a->len;
+    job->room->memory->held_octets += (int64_t)a->len;
 }
 
 static void job_fetched(void *arg, const struct http_answer *answer)
@@ -281,9 +276,8 @@ static void job_fetched(void *arg, const struct http_answer *answer)
     room_end_fetch(room, fetch);
     *fetch = (struct job_fetch){0};
     job->fetching--;
-    enum err rc = fetch_take_answer(answer, a, &err);
-    job->fetched_octets += (int64_t)a->len;
-    room->memory->held_octets += (int64_t)a->len;
+    enum err rc = fetch_take_answer(&room->means, job->claim, answer, a, &err);
+    job_hold(job, a);
     if (!rc)
         rc = job_check_total(job, &err);
     if (rc)
@@ -315,12 +309,14 @@ static enum err job_fetch_remote(struct compose_job *job, struct attachment *a, 
 /* Begin with the next attachment; the job may have ended after this. */
 static void job_fetch_next(struct compose_job *job)
 {
-    struct attachment *a = &job->attachments[job->next++];
+    struct attachment *a = &job->attachments.items[job->next++];
     struct error err = {0};
     enum err rc = ERR_OK;
 
     if (a->source == ATTACHMENT_FILESYSTEM)
         rc = fetch_local(&job->room->means, a, &err);
+    else if (a->source != ATTACHMENT_STORED && fetch_cached(&job->room->means, job->claim, a))
+        job_hold(job, a);
     else if (a->source != ATTACHMENT_STORED)
         rc = job_fetch_remote(job, a, &err);
     if (!rc && !a->len && (a->source == ATTACHMENT_STORED || a->source == ATTACHMENT_FILESYSTEM))
@@ -335,16 +331,16 @@ static void job_fetch_next(struct compose_job *job)
 
 void compose_room_wake(struct compose_room *room)
 {
-    struct compose_job *job = room->first;
+    struct compose_job *job = TAILQ_FIRST(&room->turns);
 
     while (job) {
         if (!room_may_begin(room, job)) {
-            job = job->next_waiting;
+            job = TAILQ_NEXT(job, turn);
             continue;
         }
         room_remove(room, job);
         job_fetch_next(job);
-        job = room->first; /* the queue may be another now */
+        job = TAILQ_FIRST(&room->turns); /* the queue may be another now */
     }
 }
 
@@ -353,41 +349,17 @@ void compose_room_wake(struct compose_room *room)
 /* Read the list of attachments; false: the job has ended. */
 static bool job_list_attachments(struct compose_job *job)
 {
-    const cJSON *list = json_get_value(job->content, "attachments");
-    size_t count = cJSON_IsArray(list) ? (size_t)cJSON_GetArraySize(list) : 0;
-    const cJSON *item;
     struct error err = {0};
+    enum err rc = attachment_list_read(json_get_value(job->content, "attachments"), &job->stored,
+                                       &job->attachments, &err);
 
-    if (count > JOB_ATTACHMENTS_MAX) {
-        error_set(&err, ERR_INPUT, "invalid attachments: more than %d", JOB_ATTACHMENTS_MAX);
-        job_fail(job, ERR_INPUT, &err);
-        return false;
-    }
-    job->attachments = calloc(count + 1, sizeof(*job->attachments));
-    if (!job->attachments) {
-        job_end(job, COMPOSE_GONE, NULL, "out of memory for attachments");
-        return false;
-    }
-    item = count ? list->child : NULL;
-    for (size_t i = 0; i < count; i++, item = item->next) {
-        struct stored *stored = stored_list_find(&job->stored, (int64_t)i);
-        struct attachment *a = &job->attachments[job->attachment_count];
-        enum err rc = attachment_read(item, stored, a, &err);
-        if (rc != ERR_NOMEM)
-            job->attachment_count++;
-        if (rc == ERR_NOMEM)
-            job_fail(job, rc, &err);
-        else if (rc)
-            job_fail_attachment(job, a, rc, &err);
-        if (rc)
-            return false;
-        if (stored) {
-            a->octets = stored->octets;
-            a->len = stored->len;
-            stored->octets = NULL;
-        }
-    }
-    return true;
+    if (!rc)
+        return true;
+    if (rc == ERR_NOMEM || !job->attachments.count)
+        job_fail(job, rc, &err);
+    else
+        job_fail_attachment(job, &job->attachments.items[job->attachments.count - 1], rc, &err);
+    return false;
 }
 
 static void job_begin(struct compose_job *job)
