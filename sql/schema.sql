@@ -509,15 +509,52 @@ CREATE TABLE mailproxy.command_log (
     endpoint text NOT NULL,
     tenant_id text COLLATE pg_catalog."C",
     actor text DEFAULT CURRENT_USER NOT NULL,
-    payload jsonb,
+    payload json,
     response_status smallint
 );
+ALTER TABLE ONLY mailproxy.command_log ALTER COLUMN payload SET COMPRESSION lz4;
 
 --
 -- Name: TABLE command_log; Type: COMMENT; Schema: mailproxy; Owner: -
 --
 
 COMMENT ON TABLE mailproxy.command_log IS 'State-changing commands, over HTTP and SQL; secrets and message bodies are redacted before they get here.';
+
+--
+-- Name: COLUMN command_log.command_at; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.command_log.command_at IS 'When its transaction began.';
+
+--
+-- Name: COLUMN command_log.endpoint; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.command_log.endpoint IS 'The command''s name: addMessages, deleteAccount, suspend, ...';
+
+--
+-- Name: COLUMN command_log.tenant_id; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.command_log.tenant_id IS 'Whom it concerned, perhaps one that is gone by now; null: no tenant in particular.';
+
+--
+-- Name: COLUMN command_log.actor; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.command_log.actor IS 'Whose token it was over HTTP: admin, tenant:<id>, or open where none is needed; over SQL the role.';
+
+--
+-- Name: COLUMN command_log.payload; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.command_log.payload IS 'What was asked, redacted, at most 64 KiB.';
+
+--
+-- Name: COLUMN command_log.response_status; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.command_log.response_status IS '200, written in the command''s own transaction; or 400: refused, nothing was changed.';
 
 --
 -- Name: command_log_command_id_seq; Type: SEQUENCE; Schema: mailproxy; Owner: -
@@ -597,6 +634,25 @@ CREATE TABLE mailproxy.instance (
     epoch bigint DEFAULT 1 NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    api_token_sealed bytea,
+    api_token_key_id text,
+    bounce_enabled boolean DEFAULT false NOT NULL,
+    bounce_imap_host text,
+    bounce_imap_port integer DEFAULT 993 NOT NULL,
+    bounce_imap_user text,
+    bounce_imap_password_sealed bytea,
+    bounce_imap_password_key_id text,
+    bounce_imap_folder text DEFAULT 'INBOX'::text NOT NULL,
+    bounce_imap_ssl boolean DEFAULT true NOT NULL,
+    bounce_poll_interval_s integer DEFAULT 60 NOT NULL,
+    bounce_return_path text,
+    bounce_uidvalidity bigint,
+    bounce_last_uid bigint,
+    bounce_last_sync_at timestamp with time zone,
+    CONSTRAINT instance_api_token_names_its_key CHECK ((num_nulls(api_token_sealed, api_token_key_id) = ANY (ARRAY[0, 2]))),
+    CONSTRAINT instance_bounce_imap_port_is_tcp CHECK (((bounce_imap_port >= 1) AND (bounce_imap_port <= 65535))),
+    CONSTRAINT instance_bounce_password_names_its_key CHECK ((num_nulls(bounce_imap_password_sealed, bounce_imap_password_key_id) = ANY (ARRAY[0, 2]))),
+    CONSTRAINT instance_bounce_poll_interval_is_positive CHECK ((bounce_poll_interval_s > 0)),
     CONSTRAINT instance_is_one_row CHECK ((instance_id = 1))
 );
 
@@ -617,6 +673,36 @@ COMMENT ON COLUMN mailproxy.instance.active IS 'false: messages are accepted, no
 --
 
 COMMENT ON COLUMN mailproxy.instance.epoch IS 'Raised by an operator after a restore from backup.';
+
+--
+-- Name: COLUMN instance.api_token_sealed; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.instance.api_token_sealed IS 'Kept for clients that store one here; who may do what is decided by GMP_API_TOKEN alone. AES-256-GCM: 12 octets nonce, ciphertext, 16 octets tag; bound to this row.';
+
+--
+-- Name: COLUMN instance.bounce_enabled; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.instance.bounce_enabled IS 'Whether the mailbox is read that bounces come back to.';
+
+--
+-- Name: COLUMN instance.bounce_imap_password_sealed; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.instance.bounce_imap_password_sealed IS 'AES-256-GCM: 12 octets nonce, ciphertext, 16 octets tag; bound to this row.';
+
+--
+-- Name: COLUMN instance.bounce_return_path; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.instance.bounce_return_path IS 'The address bounces are to be sent to.';
+
+--
+-- Name: COLUMN instance.bounce_last_uid; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.instance.bounce_last_uid IS 'The last message of the mailbox that was read; good while its UIDVALIDITY (RFC 9051 2.3.1.1) is bounce_uidvalidity.';
 
 --
 -- Name: lease_token_seq; Type: SEQUENCE; Schema: mailproxy; Owner: -
@@ -1232,7 +1318,13 @@ CREATE INDEX attempt_by_message ON ONLY mailproxy.attempt USING btree (message_p
 -- Name: command_log_by_tenant; Type: INDEX; Schema: mailproxy; Owner: -
 --
 
-CREATE INDEX command_log_by_tenant ON mailproxy.command_log USING btree (tenant_id, command_at);
+CREATE INDEX command_log_by_tenant ON mailproxy.command_log USING btree (tenant_id, command_at, command_id);
+
+--
+-- Name: command_log_by_time; Type: INDEX; Schema: mailproxy; Owner: -
+--
+
+CREATE INDEX command_log_by_time ON mailproxy.command_log USING btree (command_at, command_id);
 
 --
 -- Name: event_by_message; Type: INDEX; Schema: mailproxy; Owner: -

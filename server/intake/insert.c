@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include "common/db_array.h"
-#include "server/transaction.h"
 #include "sql/statements.h"
 
 enum {
@@ -260,10 +259,17 @@ static void insert_reopen(struct draft_batch *batch)
             batch->items[i].fate = DRAFT_OPEN;
 }
 
+struct insert_job {
+    struct draft_batch *batch;
+    transaction_fn *also;
+    void *arg;
+};
+
 /* transaction_fn */
 static enum err insert_run(struct db_conn *db, void *arg, struct error *err)
 {
-    struct draft_batch *batch = arg;
+    const struct insert_job *job = arg;
+    struct draft_batch *batch = job->batch;
     struct insert_piece piece;
     size_t at = 0;
     enum err rc = ERR_OK;
@@ -273,12 +279,16 @@ static enum err insert_run(struct db_conn *db, void *arg, struct error *err)
         rc = insert_piece_store(db, &piece, err);
     if (!rc)
         rc = insert_attachments(db, batch, err);
+    if (!rc && job->also)
+        rc = job->also(db, job->arg, err);
     return rc;
 }
 
-enum err insert_drafts(struct db_conn *db, struct draft_batch *batch, struct error *err)
+enum err insert_drafts(struct db_conn *db, struct draft_batch *batch, transaction_fn *also,
+                       void *arg, struct error *err)
 {
-    enum err rc = transaction_run(db, insert_run, batch, err);
+    struct insert_job job = {batch, also, arg};
+    enum err rc = transaction_run(db, insert_run, &job, err);
 
     if (rc)
         insert_reopen(batch);

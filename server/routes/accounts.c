@@ -4,6 +4,7 @@
  */
 #include "common/certificate.h"
 #include "common/secret.h"
+#include "server/command_log.h"
 #include "server/http/object.h"
 #include "server/http/shape.h"
 #include "server/notifier.h"
@@ -12,6 +13,7 @@
 #include "sql/statements.h"
 
 struct accounts_form {
+    const struct request *req;
     const char *tenant_id, *account_id, *name, *host, *user, *password, *tls_ca, *limit_behavior;
     const char *imap_host, *imap_user, *imap_password;
     char tls_pin[CERTIFICATE_PIN_OCTETS]; /* empty: none */
@@ -138,6 +140,8 @@ static enum err accounts_write(struct db_conn *db, void *arg, struct error *err)
     rc = db_run(db, &SQL_UPSERT_ACCOUNT, &p, &res, err);
     if (!rc && !PQntuples(res))
         rc = error_set(err, ERR_NOT_FOUND, "Tenant '%s' not found", form->tenant_id);
+    if (!rc)
+        rc = command_log_append(db, form->req, "addAccount", form->tenant_id, err);
     PQclear(res);
     return rc;
 }
@@ -167,13 +171,14 @@ static void accounts_store(struct request *req, struct accounts_form *form, stru
 
 void accounts_post(struct request *req, struct reply *reply)
 {
-    struct accounts_form form = {.delays = db_array_of(DB_INT4)};
+    struct accounts_form form = {.req = req, .delays = db_array_of(DB_INT4)};
 
     accounts_read_form(req->body, &form);
     if (request_tenant(req, value_text(req->body, "tenant_id"), &form.tenant_id, reply)) {
         if (!form.tenant_id)
             form.tenant_id = "default";
         accounts_store(req, &form, reply);
+        command_log_refusal(req, reply, "addAccount", form.tenant_id);
     }
     sealed_clear(&form.password_sealed);
     sealed_clear(&form.imap_password_sealed);
@@ -266,27 +271,49 @@ void accounts_list(struct request *req, struct reply *reply)
     PQclear(res);
 }
 
-void accounts_delete(struct request *req, struct reply *reply)
+struct accounts_deletion {
+    const struct request *req;
+    const char *tenant_id; /* NULL: the one that has the account */
+    bool found;
+};
+
+/* transaction_fn */
+static enum err accounts_remove(struct db_conn *db, void *arg, struct error *err)
 {
-    struct db_conn *db;
+    struct accounts_deletion *d = arg;
     struct db_params p = {0};
     PGresult *res = NULL;
-    const char *tenant_id;
+    enum err rc;
+
+    db_param_text(&p, d->tenant_id);
+    db_param_text(&p, value_text(d->req->params, "account_id"));
+    rc = db_run(db, &SQL_DELETE_ACCOUNT, &p, &res, err);
+    if (!rc)
+        d->found = db_bool(res, 0, 1);
+    /* Asked for without naming a tenant, one that is not there is as good as deleted. */
+    if (!rc && (d->found || !value_given(d->req->query, "tenant_id")))
+        rc = command_log_append(db, d->req, "deleteAccount", db_str(res, 0, 0), err);
+    PQclear(res);
+    return rc;
+}
+
+void accounts_delete(struct request *req, struct reply *reply)
+{
+    struct accounts_deletion deletion = {.req = req};
+    struct db_conn *db;
     struct error err;
     enum err rc;
 
-    if (!request_tenant(req, NULL, &tenant_id, reply))
+    if (!request_tenant(req, NULL, &deletion.tenant_id, reply))
         return;
-    db_param_text(&p, tenant_id);
-    db_param_text(&p, value_text(req->params, "account_id"));
     rc = request_db(req, &db, &err);
     if (!rc)
-        rc = transaction_run_one(db, &SQL_DELETE_ACCOUNT, &p, &res, &err);
+        rc = transaction_run(db, accounts_remove, &deletion, &err);
     if (rc)
         reply_error(reply, &err);
-    else if (!PQntuples(res) && value_given(req->query, "tenant_id"))
+    else if (!deletion.found && value_given(req->query, "tenant_id"))
         reply_detail(reply, 400, "account not found or not owned by tenant");
     else
         reply_ok(reply);
-    PQclear(res);
+    command_log_refusal(req, reply, "deleteAccount", deletion.tenant_id);
 }

@@ -5,12 +5,14 @@
 #include <string.h>
 
 #include "common/json.h"
+#include "server/command_log.h"
 #include "server/http/object.h"
 #include "server/http/shape.h"
 #include "server/intake/insert.h"
 #include "server/intake/lookup.h"
 #include "server/intake/validate.h"
 #include "server/notifier.h"
+#include "server/routes/messages_log.h"
 #include "server/routes/routes.h"
 #include "server/transaction.h"
 #include "sql/statements.h"
@@ -52,26 +54,52 @@ static enum err messages_look_up(struct request *req, struct draft_batch *batch,
     return rc ? rc : lookup_accounts(db, batch, err);
 }
 
+/* An add-messages request. */
+struct messages_addition {
+    struct request *req;
+    struct draft_batch batch;
+    struct command_rows rows;
+    bool logged; /* in the transaction that stored some of the messages */
+};
+
+/* transaction_fn */
+static enum err messages_log_added(struct db_conn *db, void *arg, struct error *err)
+{
+    const struct messages_addition *a = arg;
+
+    return command_log_append_rows(db, a->req, "addMessages", &a->rows, 200, err);
+}
+
+static enum err messages_make_rows(struct messages_addition *a, struct error *err)
+{
+    command_rows_reset(&a->rows);
+    return messages_log_drafts(a->req, &a->batch, value_given(a->req->query, "tenant_id"), &a->rows,
+                               err);
+}
+
 /* Find accounts, check, store. The pool's connection is not held while the processor works. */
-static enum err messages_store(struct request *req, struct draft_batch *batch, struct error *err)
+static enum err messages_store(struct messages_addition *a, struct error *err)
 {
     struct db_conn *db;
-    enum err rc = messages_look_up(req, batch, err);
+    enum err rc = messages_look_up(a->req, &a->batch, err);
 
-    request_give_db(req);
+    request_give_db(a->req);
     if (!rc)
-        rc = messages_validate(req, batch, err);
+        rc = messages_validate(a->req, &a->batch, err);
     for (int i = 0; i < MESSAGES_TRIES && !rc; i++) {
-        rc = insert_settle_doubles(batch, err);
-        if (!rc && !messages_count(batch, DRAFT_OPEN))
+        rc = insert_settle_doubles(&a->batch, err);
+        if (!rc)
+            rc = messages_make_rows(a, err);
+        if (!rc && !messages_count(&a->batch, DRAFT_OPEN))
             return ERR_OK;
         if (!rc)
-            rc = request_db(req, &db, err);
+            rc = request_db(a->req, &db, err);
         if (!rc)
-            rc = insert_drafts(db, batch, err);
+            rc = insert_drafts(db, &a->batch, messages_log_added, a, err);
+        a->logged = !rc;
         if (rc != ERR_DB_RETRY)
             return rc;
-        rc = messages_look_up(req, batch, err); /* an account was deleted meanwhile */
+        rc = messages_look_up(a->req, &a->batch, err); /* an account was deleted meanwhile */
     }
     return rc ? rc
               : error_set(err, ERR_DB_RETRY, "accounts keep changing while messages are stored");
@@ -145,36 +173,49 @@ static void messages_answer(const struct request *req, const struct draft_batch 
     object_close(&o);
 }
 
+static void messages_add_all(struct messages_addition *a, struct reply *reply)
+{
+    struct draft_batch *batch = &a->batch;
+    struct request *req = a->req;
+    struct error err;
+    enum err rc = draft_batch_new(json_get(req->body, "messages"), batch, &err);
+
+    for (size_t i = 0; i < batch->count; i++)
+        draft_identify(&batch->items[i], value_given(req->query, "tenant_id"),
+                       req->caller.tenant_id);
+    if (!rc)
+        rc = messages_store(a, &err);
+    request_give_db(req);
+    if (rc) {
+        reply_error(reply, &err);
+        return;
+    }
+    if (messages_count(batch, DRAFT_STORED))
+        notifier_poke(req->context->notifier);
+    messages_answer(req, batch, reply);
+    if (!a->logged && batch->count)
+        command_log_note(req, "addMessages", &a->rows, reply->status);
+}
+
 void messages_add(struct request *req, struct reply *reply)
 {
-    const cJSON *messages = json_get(req->body, "messages");
-    struct draft_batch batch = {0};
-    struct error err;
-    enum err rc;
+    struct messages_addition addition = {.req = req};
+    const char *tenant_id = value_given(req->query, "tenant_id");
 
-    if (cJSON_GetArraySize(messages) > DRAFT_BATCH_MAX) {
+    if (cJSON_GetArraySize(json_get(req->body, "messages")) > DRAFT_BATCH_MAX) {
         buf_printf(reply_json(reply, 400),
                    "{\"detail\":{\"error\":\"Cannot enqueue more than %d messages at "
                    "once\",\"rejected\":null}}",
                    DRAFT_BATCH_MAX);
+        command_log_refusal(req, reply, "addMessages",
+                            req->caller.tenant_id ? req->caller.tenant_id : tenant_id);
         return;
     }
     request_give_db(req);
-    rc = draft_batch_new(messages, &batch, &err);
-    for (size_t i = 0; i < batch.count; i++)
-        draft_identify(&batch.items[i], value_given(req->query, "tenant_id"),
-                       req->caller.tenant_id);
-    if (!rc)
-        rc = messages_store(req, &batch, &err);
-    request_give_db(req);
-    if (rc) {
-        reply_error(reply, &err);
-    } else {
-        if (messages_count(&batch, DRAFT_STORED))
-            notifier_poke(req->context->notifier);
-        messages_answer(req, &batch, reply);
-    }
-    draft_batch_clear(&batch);
+    addition.rows = command_rows_empty();
+    messages_add_all(&addition, reply);
+    command_rows_clear(&addition.rows);
+    draft_batch_clear(&addition.batch);
 }
 
 /* The ids to delete, but empty ones. */
@@ -217,17 +258,33 @@ static enum err messages_pair(struct db_conn *db, const char *tenant_id, struct 
     return rc;
 }
 
-static enum err messages_run_delete(struct db_conn *db, const struct db_array *tenant_ids,
-                                    const struct db_array *ids, PGresult **ret, struct error *err)
-{
-    struct db_params params = {0};
-    enum err rc = db_array_check(ids, err);
+/* A delete-messages request. */
+struct messages_deletion {
+    const struct request *req;
+    const char *tenant_id; /* NULL: where each id is */
+    struct db_array ids, tenant_ids;
+    PGresult *res; /* owned; what became of each */
+};
 
+/* transaction_fn */
+static enum err messages_remove(struct db_conn *db, void *arg, struct error *err)
+{
+    struct messages_deletion *d = arg;
+    struct command_rows rows = command_rows_empty();
+    struct db_params params = {0};
+    enum err rc;
+
+    PQclear(d->res);
+    d->res = NULL;
+    db_param_array(&params, &d->tenant_ids);
+    db_param_array(&params, &d->ids);
+    rc = db_run(db, &SQL_DELETE_MESSAGES, &params, &d->res, err);
     if (!rc)
-        rc = db_array_check(tenant_ids, err);
-    db_param_array(&params, tenant_ids);
-    db_param_array(&params, ids);
-    return rc ? rc : transaction_run_one(db, &SQL_DELETE_MESSAGES, &params, ret, err);
+        rc = messages_log_ids(d->res, d->tenant_id, &rows, err);
+    if (!rc)
+        rc = command_log_append_rows(db, d->req, "deleteMessages", &rows, 200, err);
+    command_rows_clear(&rows);
+    return rc;
 }
 
 static void messages_append_verdicts(struct buf *out, const PGresult *res, const char *verdict)
@@ -236,11 +293,11 @@ static void messages_append_verdicts(struct buf *out, const PGresult *res, const
 
     buf_append_char(out, '[');
     for (int i = 0; i < PQntuples(res); i++) {
-        if (strcmp(db_str(res, i, 1), verdict) != 0)
+        if (strcmp(db_str(res, i, 2), verdict) != 0)
             continue;
         if (n++)
             buf_append_char(out, ',');
-        json_append_string(out, db_str(res, i, 0));
+        json_append_string(out, db_str(res, i, 1));
     }
     buf_append_char(out, ']');
 }
@@ -251,8 +308,8 @@ static void messages_answer_delete(const PGresult *res, struct reply *reply)
     int64_t removed = 0, busy = 0;
 
     for (int i = 0; i < PQntuples(res); i++) {
-        removed += !strcmp(db_str(res, i, 1), "removed");
-        busy += !strcmp(db_str(res, i, 1), "busy");
+        removed += !strcmp(db_str(res, i, 2), "removed");
+        busy += !strcmp(db_str(res, i, 2), "busy");
     }
     object_bool(&o, "ok", true);
     object_int(&o, "removed", removed);
@@ -268,26 +325,30 @@ static void messages_answer_delete(const PGresult *res, struct reply *reply)
 
 void messages_delete(struct request *req, struct reply *reply)
 {
-    struct db_array ids = db_array_of(DB_TEXT), tenant_ids = db_array_of(DB_TEXT);
-    const char *tenant_id;
+    struct messages_deletion d = {.req = req};
     struct db_conn *db;
-    PGresult *res = NULL;
     struct error err;
     enum err rc;
 
-    if (!request_tenant(req, value_text(req->body, "tenant_id"), &tenant_id, reply))
+    if (!request_tenant(req, value_text(req->body, "tenant_id"), &d.tenant_id, reply))
         return;
-    messages_read_ids(req->body, &ids);
+    d.ids = db_array_of(DB_TEXT);
+    d.tenant_ids = db_array_of(DB_TEXT);
+    messages_read_ids(req->body, &d.ids);
     rc = request_db(req, &db, &err);
     if (!rc)
-        rc = messages_pair(db, tenant_id, &ids, &tenant_ids, &err);
+        rc = messages_pair(db, d.tenant_id, &d.ids, &d.tenant_ids, &err);
     if (!rc)
-        rc = messages_run_delete(db, &tenant_ids, &ids, &res, &err);
+        rc = db_array_check(&d.ids, &err);
+    if (!rc)
+        rc = db_array_check(&d.tenant_ids, &err);
+    if (!rc)
+        rc = transaction_run(db, messages_remove, &d, &err);
     if (rc)
         reply_error(reply, &err);
     else
-        messages_answer_delete(res, reply);
-    PQclear(res);
-    db_array_clear(&ids);
-    db_array_clear(&tenant_ids);
+        messages_answer_delete(d.res, reply);
+    PQclear(d.res);
+    db_array_clear(&d.ids);
+    db_array_clear(&d.tenant_ids);
 }

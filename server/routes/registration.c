@@ -11,6 +11,7 @@
 
 #include "common/json.h"
 #include "common/token.h"
+#include "server/command_log.h"
 #include "server/http/object.h"
 #include "server/http/shape.h"
 #include "server/notifier.h"
@@ -21,7 +22,7 @@
 
 /* What a request says, and what storing it brought. NULL: not given. */
 struct registration {
-    const struct context *context;
+    const struct request *req;
     const char *tenant_id, *name, *client_base_url, *client_sync_path, *client_attachment_path,
         *report_format, *report_secret;
     const cJSON *client_auth, *rate_limits, *large_file_config;
@@ -72,7 +73,7 @@ static enum err registration_seal_report_secret(const struct registration *r,
         return db_octets(stored, 0, 2, &ret->octets, &ret->len, err);
     }
     secret_context(context, (const char *const[]){"tenant", r->tenant_id, "report_secret", NULL});
-    return secret_seal(r->context->keys, context, r->report_secret, ret, err);
+    return secret_seal(r->req->context->keys, context, r->report_secret, ret, err);
 }
 
 static enum err registration_seal_auth(const struct registration *r, const PGresult *stored,
@@ -87,9 +88,9 @@ static enum err registration_seal_auth(const struct registration *r, const PGres
     /* One that cannot be opened any more is as good as none: what was masked is then said to be
      * missing. */
     if (PQntuples(stored) &&
-        client_auth_open(r->context->keys, r->tenant_id, stored, 0, 0, &old, &unopened))
+        client_auth_open(r->req->context->keys, r->tenant_id, stored, 0, 0, &old, &unopened))
         old = NULL;
-    rc = client_auth_seal(r->context->keys, r->tenant_id, r->client_auth, old, ret, err);
+    rc = client_auth_seal(r->req->context->keys, r->tenant_id, r->client_auth, old, ret, err);
     cJSON_Delete(old);
     return rc;
 }
@@ -156,6 +157,11 @@ static enum err registration_store(struct db_conn *db, const struct registration
     return rc;
 }
 
+static const char *registration_endpoint(const struct db_stmt *stmt)
+{
+    return stmt == &SQL_UPSERT_TENANT ? "addTenant" : "updateTenant";
+}
+
 /* Lock what is stored, take over what is masked, store. */
 static enum err registration_write(struct db_conn *db, struct registration *r,
                                    const struct db_stmt *stmt, struct error *err)
@@ -178,6 +184,8 @@ static enum err registration_write(struct db_conn *db, struct registration *r,
         rc = token_make(r->api_key, err);
     if (!rc)
         rc = registration_store(db, r, stmt, &auth, &secret, err);
+    if (!rc)
+        rc = command_log_append(db, r->req, registration_endpoint(stmt), r->tenant_id, err);
     sealed_clear(&auth);
     sealed_clear(&secret);
     PQclear(stored);
@@ -225,19 +233,20 @@ static void registration_run(struct request *req, struct registration *r, transa
 
 void registration_post(struct request *req, struct reply *reply)
 {
-    struct registration r = {.context = req->context,
+    struct registration r = {.req = req,
                              .tenant_id = value_text(req->body, "id"),
                              .trusted = true,
                              .delays = db_array_of(DB_INT4)};
 
     registration_read(req->body, &r);
     registration_run(req, &r, registration_replace, reply);
+    command_log_refusal(req, reply, "addTenant", r.tenant_id);
     db_array_clear(&r.delays);
 }
 
 void registration_put(struct request *req, struct reply *reply)
 {
-    struct registration r = {.context = req->context,
+    struct registration r = {.req = req,
                              .tenant_id = value_text(req->params, "tenant_id"),
                              .trusted = req->caller.kind != CALLER_TENANT,
                              .delays = db_array_of(DB_INT4)};
@@ -247,5 +256,6 @@ void registration_put(struct request *req, struct reply *reply)
         reply_detail(reply, 404, "Tenant '%s' not found", r.tenant_id);
     else
         registration_run(req, &r, registration_change, reply);
+    command_log_refusal(req, reply, "updateTenant", r.tenant_id);
     db_array_clear(&r.delays);
 }

@@ -59,6 +59,20 @@ const struct route routes[] = {
      .doc = "Ends the back-off of accounts and reports, and makes the tenant's sync due. A tenant that asked not to be "
             "disturbed is called when its own token asks for it, or when the query names it.",
      .query = shapes_query_tenant, .in = &shape_run_now},
+
+    {"GET", "/instance", AUTH_ADMIN, ROUTE_NO_BODY, instance_get, "The deployment's own settings.",
+     .answers = shapes_answers_instance},
+    {"PUT", "/instance", AUTH_ADMIN, ROUTE_JSON, instance_put, "Change what is given of them.",
+     .in = &shape_instance_change, .answers = shapes_answers_instance_changed},
+    {"POST", "/instance/reload-bounce", AUTH_ADMIN, ROUTE_NO_BODY, instance_reload_bounce,
+     "Are the settings of the bounce mailbox complete?",
+     .doc = "There is nothing to reload: they are in the database, for whoever reads the mailbox.",
+     .answers = shapes_answers_reload},
+    {"GET", "/command-log", AUTH_ADMIN, ROUTE_NO_BODY, command_log_get, "What was asked of the service.",
+     .query = shapes_query_command_log, .answers = shapes_answers_command_log},
+    {"GET", "/command-log/export", AUTH_ADMIN, ROUTE_NO_BODY, command_log_export,
+     "The same, to be kept elsewhere.",
+     .query = shapes_query_command_log_export, .answers = shapes_answers_command_log_export},
     {NULL},
 };
 /* clang-format on */

@@ -36,4 +36,11 @@ route_fn listing_get;
 
 route_fn control_run_now;
 
+route_fn instance_get;
+route_fn instance_put;
+route_fn instance_reload_bounce;
+
+route_fn command_log_get;
+route_fn command_log_export;
+
 #endif

@@ -39,6 +39,7 @@ extern const struct answer shapes_answers_registration[], shapes_answers_tenant[
     shapes_answers_api_key[];
 
 /* shapes_account.c */
+shape_check_fn shapes_check_host;
 extern const struct shape shape_account_new;
 extern const struct answer shapes_answers_account_stored[], shapes_answers_accounts[],
     shapes_answers_account_deleted[];
@@ -48,5 +49,14 @@ extern const struct shape shape_messages_new, shape_messages_ids;
 extern const struct field shapes_query_messages[];
 extern const struct answer shapes_answers_messages_added[], shapes_answers_messages_deleted[],
     shapes_answers_messages[];
+
+/* shapes_instance.c */
+extern const struct shape shape_instance_change;
+extern const struct answer shapes_answers_instance[], shapes_answers_instance_changed[],
+    shapes_answers_reload[];
+
+/* shapes_command_log.c */
+extern const struct field shapes_query_command_log[], shapes_query_command_log_export[];
+extern const struct answer shapes_answers_command_log[], shapes_answers_command_log_export[];
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "common/json.h"
 #include "common/token.h"
+#include "server/command_log.h"
 #include "server/http/object.h"
 #include "server/http/shape.h"
 #include "server/routes/client_auth.h"
@@ -106,27 +107,43 @@ void tenants_list(struct request *req, struct reply *reply)
     PQclear(res);
 }
 
-/* Run a statement whose rows tell whether the tenant exists. false: answered already. */
-static bool tenants_change(struct request *req, const struct db_stmt *stmt,
-                           const struct db_params *params, const char *tenant_id,
-                           struct reply *reply)
+struct tenants_command {
+    const struct request *req;
+    const struct db_stmt *stmt; /* its rows tell whether the tenant exists */
+    const struct db_params *params;
+    const char *endpoint, *tenant_id;
+};
+
+/* transaction_fn. ERR_NOT_FOUND: no such tenant. */
+static enum err tenants_run(struct db_conn *db, void *arg, struct error *err)
 {
-    struct db_conn *db;
+    const struct tenants_command *c = arg;
     PGresult *res = NULL;
+    enum err rc = db_run(db, c->stmt, c->params, &res, err);
+
+    if (!rc && !PQntuples(res))
+        rc = error_set(err, ERR_NOT_FOUND, "Tenant '%s' not found", c->tenant_id);
+    if (!rc)
+        rc = command_log_append(db, c->req, c->endpoint, c->tenant_id, err);
+    PQclear(res);
+    return rc;
+}
+
+/* false: answered already. */
+static bool tenants_change(struct request *req, const char *endpoint, const struct db_stmt *stmt,
+                           const struct db_params *params, struct reply *reply)
+{
+    struct tenants_command command = {req, stmt, params, endpoint,
+                                      value_text(req->params, "tenant_id")};
+    struct db_conn *db;
     struct error err;
     enum err rc = request_db(req, &db, &err);
-    bool found = false;
 
     if (!rc)
-        rc = transaction_run_one(db, stmt, params, &res, &err);
+        rc = transaction_run(db, tenants_run, &command, &err);
     if (rc)
         reply_error(reply, &err);
-    else if (!PQntuples(res))
-        reply_detail(reply, 404, "Tenant '%s' not found", tenant_id);
-    else
-        found = true;
-    PQclear(res);
-    return found;
+    return !rc;
 }
 
 void tenants_delete(struct request *req, struct reply *reply)
@@ -136,10 +153,11 @@ void tenants_delete(struct request *req, struct reply *reply)
 
     if (!strcmp(tenant_id, "default")) {
         reply_detail(reply, 400, "Tenant 'default' cannot be deleted");
+        command_log_refusal(req, reply, "deleteTenant", tenant_id);
         return;
     }
     db_param_text(&p, tenant_id);
-    if (tenants_change(req, &SQL_DELETE_TENANT, &p, tenant_id, reply))
+    if (tenants_change(req, "deleteTenant", &SQL_DELETE_TENANT, &p, reply))
         reply_ok(reply);
 }
 
@@ -160,7 +178,7 @@ void tenants_make_key(struct request *req, struct reply *reply)
             db_param_int(&p, value_int(req->body, "expires_at", 0));
         else
             db_param_null(&p);
-        if (tenants_change(req, &SQL_SET_API_KEY, &p, tenant_id, reply))
+        if (tenants_change(req, "createApiKey", &SQL_SET_API_KEY, &p, reply))
             registration_reply_key(reply, api_key);
     }
     explicit_bzero(api_key, sizeof(api_key));
@@ -174,6 +192,6 @@ void tenants_drop_key(struct request *req, struct reply *reply)
     db_param_text(&p, tenant_id);
     db_param_null(&p);
     db_param_null(&p);
-    if (tenants_change(req, &SQL_SET_API_KEY, &p, tenant_id, reply))
+    if (tenants_change(req, "revokeApiKey", &SQL_SET_API_KEY, &p, reply))
         reply_ok(reply);
 }

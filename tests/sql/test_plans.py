@@ -11,11 +11,12 @@ import psycopg
 import pytest
 from support.builds import ROOT
 
-BIG = ["message", "queue", "event", "attempt", "message_body"]
+BIG = ["message", "queue", "event", "attempt", "message_body", "command_log"]
 HOT = ["claim/claim_messages", "record/record_attempts", "sweep/promote_due", "sweep/reap_workers",
        "intake/enqueue_messages", "intake/replace_messages", "control/list_messages", "report/claim_tenants",
        "report/load_events", "report/acknowledge_reports", "sweep/fold_counters", "metrics/read_account_counters",
-       "metrics/read_untold", "metrics/read_durations", "metrics/read_replies", "metrics/read_service"]
+       "metrics/read_untold", "metrics/read_durations", "metrics/read_replies", "metrics/read_service",
+       "control/list_commands"]
 # Indexes that are read without a condition: (statement, index).
 UNCONDITIONAL = {
     ("claim_messages", "queue_ready"),  # its first entry: LIMIT 1
@@ -53,6 +54,8 @@ INSERT INTO mailproxy.attempt (message_pk, worker_epoch, attempt, outcome, tenan
 INSERT INTO mailproxy.event (message_pk, event_at, reported_at, event_type, tenant_id)
      SELECT message_pk, now(), CASE WHEN message_pk % 25 > 0 THEN now() END, 'sent', tenant_id
        FROM mailproxy.message WHERE state = 'sent';
+INSERT INTO mailproxy.command_log (command_at, endpoint, tenant_id, payload)
+     SELECT now() + i * interval '1 second', 'addMessages', 't' || 1 + i % 20, '{}' FROM generate_series(1, 50000) i;
 """
 
 

@@ -96,6 +96,10 @@ REFUSED = [
     ("UPDATE mailproxy.tenant_sync SET told_seq = news_seq + 1", "tenant_sync_told_what_was_news"),
     ("UPDATE mailproxy.tenant_sync SET lease_token = 1", "tenant_sync_lease_is_whole"),
     ("INSERT INTO mailproxy.instance (instance_id) VALUES (2)", "instance_is_one_row"),
+    ("UPDATE mailproxy.instance SET api_token_sealed = '\\x00'", "instance_api_token_names_its_key"),
+    ("UPDATE mailproxy.instance SET bounce_imap_password_key_id = 'k'", "instance_bounce_password_names_its_key"),
+    ("UPDATE mailproxy.instance SET bounce_imap_port = 0", "instance_bounce_imap_port_is_tcp"),
+    ("UPDATE mailproxy.instance SET bounce_poll_interval_s = 0", "instance_bounce_poll_interval_is_positive"),
     ("INSERT INTO mailproxy.worker (host, pid, version, lease_s, ended_at) VALUES ('h', 1, 'v', 60, now())",
      "worker_end_is_explained"),
 ]

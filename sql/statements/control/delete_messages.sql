@@ -1,9 +1,9 @@
 -- delete_messages: remove messages, but those that a worker is sending at this moment.
 -- $1 text[] tenant ids  $2 text[] message ids; pairs, repeated ones count once
--- Rows: message_id, verdict (removed, busy, not_found), by message_id.
+-- Rows: tenant_id, message_id, verdict (removed, busy, not_found), by tenant_id and message_id.
 -- Locks: the queue rows, then the message rows; waits for a claim or a record under way.
 -- Plan: message_id_is_unique_in_its_tenant; primary keys.
--- Called by: messages_delete() in server/routes/messages.c.
+-- Called by: messages_remove() in server/routes/messages.c.
 WITH wanted AS MATERIALIZED (
     SELECT DISTINCT w.tenant_id COLLATE "C" AS tenant_id, w.message_id COLLATE "C" AS message_id
       FROM unnest($1::text[], $2::text[]) AS w (tenant_id, message_id)),
@@ -36,7 +36,7 @@ event AS (
     DELETE FROM mailproxy.event e
      USING old o
      WHERE e.message_pk = o.message_pk AND e.created_at >= o.created_at AND o.work IS DISTINCT FROM 'leased')
-SELECT w.message_id,
+SELECT w.tenant_id, w.message_id,
        CASE WHEN o.message_pk IS NULL THEN 'not_found' WHEN o.work = 'leased' THEN 'busy' ELSE 'removed' END
   FROM wanted w LEFT JOIN old o USING (tenant_id, message_id)
- ORDER BY w.message_id;
+ ORDER BY w.tenant_id, w.message_id;
