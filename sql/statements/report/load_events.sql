@@ -5,7 +5,7 @@
 -- Order: messages by their oldest event here, then events.
 -- Locks: none.
 -- Plan: index event_unreported of each partition, merged, up to the limit; then primary key of message.
--- Called by: report_load() in worker/report/report.c.
+-- Called by: call_load() in worker/report/call.c.
 WITH oldest AS MATERIALIZED (
     SELECT e.event_pk, e.created_at, e.event_type, e.event_at, e.description, e.metadata, e.message_pk,
            min(e.event_pk) OVER (PARTITION BY e.message_pk) AS first_pk
