@@ -9,6 +9,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/migrate.h"
+#include "common/time_zone.h"
 #include "server/context.h"
 #include "server/http/listener.h"
 #include "server/http/traffic.h"
@@ -32,14 +33,17 @@ static void serve_make_partitions(struct db_conn *db)
     PQclear(res);
 }
 
-/* Is the database there, and its schema the one we were built for? */
-static enum err serve_check_database(struct db_pool *pool, struct error *err)
+/* Is the database there, its schema the one we were built for, and does it know our time zone? */
+static enum err serve_check_database(struct db_pool *pool, const struct config *config,
+                                     struct error *err)
 {
     struct db_conn *db = NULL;
     enum err rc = db_pool_take(pool, 0, &db, err);
 
     if (!rc)
         rc = migrate_check(db, err);
+    if (!rc)
+        rc = time_zone_check(db, config->timezone, err);
     if (!rc)
         serve_make_partitions(db);
     db_pool_give(pool, db);
@@ -89,7 +93,7 @@ enum err serve_run(const struct config *config, struct error *err)
         rc = db_pool_new(config->database_url, SERVE_APPLICATION_NAME,
                          (uint32_t)config->db_pool_size, &context.pool, err);
     if (!rc)
-        rc = serve_check_database(context.pool, err);
+        rc = serve_check_database(context.pool, config, err);
     if (!rc)
         rc = notifier_new(config->database_url, &context.notifier, err);
     context.keys = keys;

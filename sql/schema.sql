@@ -202,9 +202,163 @@ END $$;
 
 COMMENT ON FUNCTION mailproxy.create_partitions(days_ahead integer) IS 'Create the missing day partitions from today to days_ahead; returns how many were made. Run daily by a worker; safe to run by hand.';
 
+--
+-- Name: local_time(timestamp with time zone, text); Type: FUNCTION; Schema: mailproxy; Owner: -
+--
+
+CREATE FUNCTION mailproxy.local_time(moment timestamp with time zone, time_zone text) RETURNS timestamp without time zone
+    LANGUAGE plpgsql STABLE STRICT
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+    RETURN moment AT TIME ZONE time_zone;
+EXCEPTION
+    WHEN invalid_parameter_value THEN
+        RETURN NULL;
+END $$;
+
+--
+-- Name: FUNCTION local_time(moment timestamp with time zone, time_zone text); Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON FUNCTION mailproxy.local_time(moment timestamp with time zone, time_zone text) IS 'The wall clock in a time zone; null when PostgreSQL knows no such zone.';
+
+--
+-- Name: polling_interval(integer, text, timestamp with time zone); Type: FUNCTION; Schema: mailproxy; Owner: -
+--
+
+CREATE FUNCTION mailproxy.polling_interval(default_s integer, time_zone text, moment timestamp with time zone DEFAULT now()) RETURNS bigint
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+    here    timestamp := coalesce(mailproxy.local_time(moment, time_zone), moment AT TIME ZONE 'UTC');
+    weekday integer   := extract(isodow FROM here) - 1;
+    clock   integer   := extract(hour FROM here);
+BEGIN
+    IF NOT EXISTS (SELECT FROM mailproxy.rule) THEN
+        RETURN default_s;
+    END IF;
+    IF NOT EXISTS (SELECT FROM mailproxy.rule r WHERE r.enabled) THEN
+        RETURN NULL;
+    END IF;
+    RETURN coalesce(
+        (SELECT r.interval_minutes * bigint '60'
+           FROM mailproxy.rule r
+          WHERE r.enabled
+            AND (cardinality(r.days) = 0 OR weekday = ANY (r.days))
+            AND CASE WHEN r.start_hour IS NULL OR r.end_hour IS NULL THEN true
+                     WHEN r.cross_midnight THEN clock >= r.start_hour OR clock < r.end_hour
+                     ELSE clock >= r.start_hour AND clock < r.end_hour END
+          ORDER BY r.priority DESC, r.rule_id DESC
+          LIMIT 1),
+        60);
+END $$;
+
+--
+-- Name: FUNCTION polling_interval(default_s integer, time_zone text, moment timestamp with time zone); Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON FUNCTION mailproxy.polling_interval(default_s integer, time_zone text, moment timestamp with time zone) IS 'Seconds between two polls of a tenant without news, by the rules at that moment; default_s while no rules are stored, 60 when no enabled rule matches, null (no polling) when none is enabled.';
+
 SET default_tablespace = '';
 
 SET default_table_access_method = heap;
+
+--
+-- Name: tenant_sync; Type: TABLE; Schema: mailproxy; Owner: -
+--
+
+CREATE TABLE mailproxy.tenant_sync (
+    tenant_id text NOT NULL COLLATE pg_catalog."C",
+    news_seq bigint DEFAULT 1 NOT NULL,
+    told_seq bigint DEFAULT 0 NOT NULL,
+    last_sync_at timestamp with time zone,
+    failures integer DEFAULT 0 NOT NULL,
+    retry_at timestamp with time zone,
+    last_error text,
+    lease_epoch bigint,
+    lease_token bigint,
+    leased_at timestamp with time zone,
+    called_at timestamp with time zone,
+    CONSTRAINT tenant_sync_lease_is_whole CHECK ((num_nulls(lease_epoch, lease_token, leased_at) = ANY (ARRAY[0, 3]))),
+    CONSTRAINT tenant_sync_told_what_was_news CHECK ((told_seq <= news_seq))
+)
+WITH (fillfactor='50');
+
+--
+-- Name: TABLE tenant_sync; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON TABLE mailproxy.tenant_sync IS 'Where the conversation with each tenant stands: one process at a time holds the lease and calls the tenant.';
+
+--
+-- Name: COLUMN tenant_sync.news_seq; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.tenant_sync.news_seq IS 'Raised in the transaction that makes news for the tenant (an event, run-now); above told_seq means: call it.';
+
+--
+-- Name: COLUMN tenant_sync.told_seq; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.tenant_sync.told_seq IS 'The news_seq that the last acknowledged call had seen.';
+
+--
+-- Name: COLUMN tenant_sync.last_sync_at; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.tenant_sync.last_sync_at IS 'When the tenant was last called; in the future when its answer asked not to be disturbed until then.';
+
+--
+-- Name: COLUMN tenant_sync.retry_at; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.tenant_sync.retry_at IS 'After a failure: not before; null when the last call went well.';
+
+--
+-- Name: COLUMN tenant_sync.called_at; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.tenant_sync.called_at IS 'When the last call ended, whatever it came to; last_sync_at may lie in the future.';
+
+--
+-- Name: sync_is_due(mailproxy.tenant_sync, boolean, bigint); Type: FUNCTION; Schema: mailproxy; Owner: -
+--
+
+CREATE FUNCTION mailproxy.sync_is_due(sync mailproxy.tenant_sync, tenant_active boolean, interval_s bigint) RETURNS boolean
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT (sync.retry_at IS NULL OR sync.retry_at <= now())
+       AND (sync.news_seq > sync.told_seq
+            OR coalesce(tenant_active AND coalesce(sync.last_sync_at, '-infinity') <= now() - make_interval(secs => interval_s),
+                        false))
+$$;
+
+--
+-- Name: FUNCTION sync_is_due(sync mailproxy.tenant_sync, tenant_active boolean, interval_s bigint); Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON FUNCTION mailproxy.sync_is_due(sync mailproxy.tenant_sync, tenant_active boolean, interval_s bigint) IS 'Is the tenant to be called now? There is news, or it is active and the interval (null: no polling) is over; never during the pause after a failure.';
+
+--
+-- Name: wake_workers(); Type: FUNCTION; Schema: mailproxy; Owner: -
+--
+
+CREATE FUNCTION mailproxy.wake_workers() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+    NOTIFY mailproxy_wake;
+    RETURN NULL;
+END $$;
+
+--
+-- Name: FUNCTION wake_workers(); Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON FUNCTION mailproxy.wake_workers() IS 'Trigger: tell the workers to look again.';
 
 --
 -- Name: account; Type: TABLE; Schema: mailproxy; Owner: -
@@ -1055,56 +1209,6 @@ COMMENT ON COLUMN mailproxy.tenant.suspended_batches IS '{*}: the whole tenant; 
 COMMENT ON COLUMN mailproxy.tenant.api_key_hash IS 'SHA-256 of the tenant token; the token itself is shown once and kept nowhere.';
 
 --
--- Name: tenant_sync; Type: TABLE; Schema: mailproxy; Owner: -
---
-
-CREATE TABLE mailproxy.tenant_sync (
-    tenant_id text NOT NULL COLLATE pg_catalog."C",
-    news_seq bigint DEFAULT 1 NOT NULL,
-    told_seq bigint DEFAULT 0 NOT NULL,
-    last_sync_at timestamp with time zone,
-    failures integer DEFAULT 0 NOT NULL,
-    retry_at timestamp with time zone,
-    last_error text,
-    lease_epoch bigint,
-    lease_token bigint,
-    leased_at timestamp with time zone,
-    CONSTRAINT tenant_sync_lease_is_whole CHECK ((num_nulls(lease_epoch, lease_token, leased_at) = ANY (ARRAY[0, 3]))),
-    CONSTRAINT tenant_sync_told_what_was_news CHECK ((told_seq <= news_seq))
-)
-WITH (fillfactor='50');
-
---
--- Name: TABLE tenant_sync; Type: COMMENT; Schema: mailproxy; Owner: -
---
-
-COMMENT ON TABLE mailproxy.tenant_sync IS 'Where the conversation with each tenant stands: one process at a time holds the lease and calls the tenant.';
-
---
--- Name: COLUMN tenant_sync.news_seq; Type: COMMENT; Schema: mailproxy; Owner: -
---
-
-COMMENT ON COLUMN mailproxy.tenant_sync.news_seq IS 'Raised in the transaction that makes news for the tenant (an event, run-now); above told_seq means: call it.';
-
---
--- Name: COLUMN tenant_sync.told_seq; Type: COMMENT; Schema: mailproxy; Owner: -
---
-
-COMMENT ON COLUMN mailproxy.tenant_sync.told_seq IS 'The news_seq that the last acknowledged call had seen.';
-
---
--- Name: COLUMN tenant_sync.last_sync_at; Type: COMMENT; Schema: mailproxy; Owner: -
---
-
-COMMENT ON COLUMN mailproxy.tenant_sync.last_sync_at IS 'When the tenant was last called; in the future when its answer asked not to be disturbed until then.';
-
---
--- Name: COLUMN tenant_sync.retry_at; Type: COMMENT; Schema: mailproxy; Owner: -
---
-
-COMMENT ON COLUMN mailproxy.tenant_sync.retry_at IS 'After a failure: not before; null when the last call went well.';
-
---
 -- Name: worker; Type: TABLE; Schema: mailproxy; Owner: -
 --
 
@@ -1363,10 +1467,28 @@ CREATE INDEX queue_ready ON mailproxy.queue USING btree (tenant_id, account_id, 
 CREATE INDEX queue_scheduled ON mailproxy.queue USING btree (due_at) WHERE (state = 'scheduled'::mailproxy.queue_state);
 
 --
+-- Name: rule_in_order; Type: INDEX; Schema: mailproxy; Owner: -
+--
+
+CREATE INDEX rule_in_order ON mailproxy.rule USING btree (priority, rule_id);
+
+--
 -- Name: worker_alive; Type: INDEX; Schema: mailproxy; Owner: -
 --
 
 CREATE INDEX worker_alive ON mailproxy.worker USING btree (epoch) WHERE (ended_at IS NULL);
+
+--
+-- Name: instance instance_wakes_workers; Type: TRIGGER; Schema: mailproxy; Owner: -
+--
+
+CREATE TRIGGER instance_wakes_workers AFTER UPDATE OF active ON mailproxy.instance FOR EACH STATEMENT EXECUTE FUNCTION mailproxy.wake_workers();
+
+--
+-- Name: rule rule_wakes_workers; Type: TRIGGER; Schema: mailproxy; Owner: -
+--
+
+CREATE TRIGGER rule_wakes_workers AFTER INSERT OR DELETE OR UPDATE OR TRUNCATE ON mailproxy.rule FOR EACH STATEMENT EXECUTE FUNCTION mailproxy.wake_workers();
 
 --
 -- Name: account_counter account_counter_tenant_id_account_id_fkey; Type: FK CONSTRAINT; Schema: mailproxy; Owner: -

@@ -11,6 +11,7 @@
 #include "common/db.h"
 #include "common/log.h"
 #include "common/migrate.h"
+#include "common/time_zone.h"
 #include "worker/loop.h"
 
 static const char main_help[] =
@@ -27,13 +28,15 @@ static const char main_help[] =
     "\n"
     "Settings come from the environment, GMP_*; mailproxy-server settings lists them all.\n";
 
-static enum err main_check_schema(const struct config *config, struct error *err)
+static enum err main_check_database(const struct config *config, struct error *err)
 {
     struct db_conn *conn = NULL;
     enum err rc = db_open(config->database_url, "mailproxy-worker start", &conn, err);
 
     if (!rc)
         rc = migrate_check(conn, err);
+    if (!rc)
+        rc = time_zone_check(conn, config->timezone, err);
     db_close(conn);
     if (rc == ERR_DB_GONE) {
         struct error cause = *err;
@@ -46,7 +49,7 @@ static enum err main_check_schema(const struct config *config, struct error *err
 
 static enum err main_run(const struct config *config, struct error *err)
 {
-    enum err rc = main_check_schema(config, err);
+    enum err rc = main_check_database(config, err);
 
     if (rc)
         return rc;

@@ -1,6 +1,9 @@
 """Delivery reports: what the tenant is told, when, and what happens when it does not listen."""
 
 import base64
+import hashlib
+import hmac
+import json
 import threading
 
 import pytest
@@ -123,16 +126,66 @@ def test_anything_else_does_not_and_is_repeated(start, store, status):
     assert len(store.entries("m1")) == 1
 
 
-def test_a_307_within_the_origin_is_followed(start, store):
-    store.files["/old"] = lambda: (307, b"")
-    original = store._answer
+@pytest.fixture
+def redirect():
+    """redirect(store, status, location): what is posted to /old there is sent on."""
 
-    def redirecting(handler, status, data, headers=None):
-        original(handler, status, data, {**(headers or {}), **({"Location": "/proxy_sync"} if status == 307 else {})})
+    def begin(store, status, location):
+        store.files["/old"] = lambda: (status, b"")
+        answer = store._answer
+        store._answer = lambda handler, code, data, headers=None: answer(
+            handler, code, data, {**(headers or {}), **({"Location": location} if code == status else {})})
 
-    store._answer = redirecting
+    return begin
+
+
+@pytest.mark.parametrize("status", [307, 308])
+def test_a_redirect_that_keeps_the_method_is_followed_within_the_origin(start, store, redirect, status):
+    redirect(store, status, "/proxy_sync")
     start(client_sync_path="/old").enqueue(message("m1"))
     wait_for(lambda: store.entries("m1"), "the report at the new place")
+
+
+def test_a_redirect_to_another_origin_is_a_failure(start, store, new_store, redirect):
+    """The report and the credentials are for the tenant alone."""
+    other = new_store()
+    redirect(store, 307, other.url + "/proxy_sync")
+    api = start(client_sync_path="/old")
+    api.enqueue(message("m1"))
+    wait_for(lambda: api.sync("failures") > 0, "the failure to be noted")
+    assert other.requests == [] and "reported_ts" not in api.message("m1")
+
+
+@pytest.mark.parametrize("secret, key", [
+    ("whsec_" + base64.b64encode(b"0123456789abcdef01234567").decode(), b"0123456789abcdef01234567"),
+    ("a plain secret", b"a plain secret"),
+])
+def test_a_report_secret_signs_what_is_sent(start, store, secret, key):
+    start(report_secret=secret).enqueue(message("m1"))
+    wait_for(lambda: store.entries("m1"), "the report")
+    _, headers, body = store.requests[-1]
+    headers = {k.lower(): v for k, v in headers.items()}
+    signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.{json.dumps(body, separators=(',', ':'))}"
+    mac = hmac.new(key, signed.encode(), hashlib.sha256).digest()
+    assert headers["webhook-signature"] == "v1," + base64.b64encode(mac).decode()
+
+
+def test_without_a_report_secret_nothing_is_signed(start, store):
+    start().enqueue(message("m1"))
+    wait_for(lambda: store.entries("m1"), "the report")
+    assert "webhook-signature" not in {k.lower() for k in store.requests[-1][1]}
+
+
+def test_a_call_without_an_answer_ends_at_its_time_limit(start, store):
+    gate = threading.Event()
+    store.on_sync = lambda _body: gate.wait(60) and {"ok": True}
+    api = start(GMP_SYNC_TIMEOUT=1)
+    api.enqueue(message("m1"))
+    wait_for(lambda: api.sync("failures") > 0, "the failure to be noted")
+    store.on_sync = None
+    gate.set()
+    api.post("/commands/run-now")
+    wait_for(lambda: store.entries("m1"), "the report")
 
 
 def test_store_down_then_up(start, relay, store):
@@ -291,14 +344,20 @@ def test_at_most_a_thousand_entries_a_request(start, store, smtp_sink):
     assert len(store.entries()) == 2500
 
 
-def test_the_seed_format(start, store):
+def test_the_seed_format(start, relay, store):
+    relay.on("rcpt", lambda _s, command: "550 5.1.1 no such user" if "bad@" in command else
+             "450 4.2.1 busy" if "later@" in command else None)
     api = start(report_format="seed")
-    api.enqueue(message("_main_db:m1", priority=1))
-    entry = wait_for(lambda: store.entries("_main_db:m1"), "the report")[0]
-    sent_ts = entry.pop("sent_ts")
-    assert sent_ts
-    assert entry == {"id": "_main_db:m1", "account_id": "main", "priority": 1, "error_ts": None, "error": None,
-                     "deferred_ts": None}
+    api.enqueue(message("_main_db:sent", priority=1), message("bad", to=["bad@x.test"]), message("later", to=["later@x.test"]))
+    wait_for(lambda: len(store.entries()) == 3, "all reports")
+    nulls = {"account_id": "main", "priority": 2, "sent_ts": None, "error_ts": None, "error": None, "deferred_ts": None}
+    found = {entry["id"]: entry for entry in store.entries()}
+    assert found["_main_db:sent"] == {**nulls, "id": "_main_db:sent", "priority": 1, "sent_ts": found["_main_db:sent"]["sent_ts"]}
+    assert found["_main_db:sent"]["sent_ts"]
+    bad, later = found["bad"], found["later"]
+    assert bad["error_ts"] and bad["error"] == "5.1.1 no such user (SMTP 550)"
+    assert {**nulls, "id": "bad", "error_ts": bad["error_ts"], "error": bad["error"]}.items() <= bad.items()
+    assert later["deferred_ts"] and {**nulls, "id": "later", "deferred_ts": later["deferred_ts"]}.items() <= later.items()
 
 
 def test_the_global_client_url_serves_the_default_tenant(new_system, new_store, relay):
@@ -308,6 +367,33 @@ def test_the_global_client_url_serves_the_default_tenant(new_system, new_store, 
     system.api.enqueue(message("_main_db:m1"))
     entry = wait_for(lambda: store.entries("_main_db:m1"), "the report")[0]
     assert entry["account_id"] == "main" and "error" in entry, "in the seed's format"
+
+
+def test_the_token_of_the_global_client_url_goes_before_its_user(new_system, store, relay):
+    system = new_system(GMP_CLIENT_SYNC_URL=f"{store.url}/proxy_sync", GMP_CLIENT_SYNC_USER="u", GMP_CLIENT_SYNC_PASSWORD="p",
+                        GMP_CLIENT_SYNC_TOKEN="tok-9")
+    wait_for(lambda: store.requests, "the first poll")
+    assert store.requests[0][1]["Authorization"] == "Bearer tok-9"
+    assert [t["id"] for t in system.api.get("/tenants").json["tenants"]] == ["default"]
+
+
+def test_the_global_client_url_is_for_the_default_tenant_alone_and_only_without_its_own(new_system, new_store, relay):
+    shared, own = new_store(), new_store()
+    system = new_system(GMP_CLIENT_SYNC_URL=f"{shared.url}/proxy_sync")
+    default = system.add_tenant("default", own)
+    without = system.add_tenant("without")
+    for api in (default, without):
+        system.add_account(api, relay)
+    default.enqueue(message("m1"))
+    wait_for(lambda: own.entries("m1"), "the report to the tenant's own URL")
+    calls = len(shared.requests)
+    without.enqueue(message("m1"))
+    without.wait_state("sent", "m1")
+    default.enqueue(message("m2"))
+    wait_for(lambda: own.entries("m2"), "a look at all tenants")
+    assert len(shared.requests) == calls
+    assert set(own.entries("m1")[0]) == {"id", "sent_ts"}, "in the tenant's own format"
+    assert without.sync("told_seq") == 0
 
 
 def test_a_url_set_with_a_tenant_token_may_not_lead_to_private_addresses(new_system, store, relay):

@@ -102,6 +102,7 @@ static enum err report_run_claim(struct reporter *r, struct report_claim *claim,
         db_param_int(&params, claim->epoch);
         db_param_array(&params, &tokens);
         db_param_int(&params, r->config->sync_interval);
+        db_param_text(&params, r->config->timezone);
         db_param_bool(&params, r->config->client_sync_url != NULL);
         db_param_int(&params, claim->max);
         rc = db_async_run(r->db, &SQL_CLAIM_TENANTS, &params, report_claimed, claim, err);

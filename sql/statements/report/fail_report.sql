@@ -3,9 +3,9 @@
 -- Rows: failures in a row, seconds until the next call; none: the lease was lost, and nothing was changed.
 -- Locks: the tenant_sync row.
 -- The pause doubles from 5 s to 300 s, with a tenth of jitter either way. A wait asked for is kept up to a day.
--- Called by: report_fail() in worker/report/report.c.
+-- Called by: call_fail() in worker/report/call.c.
 UPDATE mailproxy.tenant_sync
-   SET failures = failures + 1, last_error = $3::text,
+   SET called_at = now(), failures = failures + 1, last_error = $3::text,
        retry_at = now() + make_interval(secs => least(86400, coalesce($4::bigint,
                       least(300, 5 * power(2, least(failures, 10))) * (0.9 + 0.2 * random())))),
        lease_token = NULL, lease_epoch = NULL, leased_at = NULL
