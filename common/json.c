@@ -72,20 +72,20 @@ static bool json_is_whole(double d)
 }
 
 /* INT64_MAX is not a double, 2^63 is: it is the first that is too large. */
-static bool json_double_to_int(double d, int64_t *ret)
+static bool json_double_to_int(double d, int64_t *ret, bool *ret_fits)
 {
-    if (!(d >= -0x1p63 && d < 0x1p63) || !json_is_whole(d))
+    if (!isfinite(d) || !json_is_whole(d))
         return false;
-    *ret = (int64_t)d;
+    *ret_fits = d >= -0x1p63 && d < 0x1p63;
+    *ret = *ret_fits ? (int64_t)d : d < 0 ? INT64_MIN : INT64_MAX;
     return true;
 }
 
 /* [+-] digits, perhaps a fraction of zeros, white space around: what Python's validators take for
  * an integer. */
-static bool json_text_to_int(const char *text, int64_t *ret)
+static bool json_text_to_int(const char *text, int64_t *ret, bool *ret_fits)
 {
     const char *digits, *p;
-    long long value;
 
     text += strspn(text, " \t\r\n");
     digits = text + (*text == '-' || *text == '+');
@@ -98,22 +98,39 @@ static bool json_text_to_int(const char *text, int64_t *ret)
     if (*p)
         return false;
     errno = 0;
-    value = strtoll(text, NULL, 10);
-    if (errno == ERANGE)
+    *ret = strtoll(text, NULL, 10); /* the nearest when it is beyond */
+    *ret_fits = errno != ERANGE;
+    return true;
+}
+
+static bool json_read_int(const cJSON *item, int64_t *ret, bool *ret_fits)
+{
+    if (cJSON_IsBool(item)) {
+        *ret = cJSON_IsTrue(item);
+        *ret_fits = true;
+        return true;
+    }
+    if (cJSON_IsNumber(item))
+        return json_double_to_int(item->valuedouble, ret, ret_fits);
+    return cJSON_IsString(item) && json_text_to_int(item->valuestring, ret, ret_fits);
+}
+
+bool json_to_int(const cJSON *item, int64_t *ret)
+{
+    int64_t value;
+    bool fits;
+
+    if (!json_read_int(item, &value, &fits) || !fits)
         return false;
     *ret = value;
     return true;
 }
 
-bool json_to_int(const cJSON *item, int64_t *ret)
+bool json_to_nearest_int(const cJSON *item, int64_t *ret)
 {
-    if (cJSON_IsBool(item)) {
-        *ret = cJSON_IsTrue(item);
-        return true;
-    }
-    if (cJSON_IsNumber(item))
-        return json_double_to_int(item->valuedouble, ret);
-    return cJSON_IsString(item) && json_text_to_int(item->valuestring, ret);
+    bool fits;
+
+    return json_read_int(item, ret, &fits);
 }
 
 bool json_to_bool(const cJSON *item, bool *ret)

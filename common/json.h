@@ -49,6 +49,9 @@ const char *json_check_text(const char *text);
 
 /* 2525, "2525", 7.0 and true are integers. false: it is none, or beyond 64 bits. */
 bool json_to_int(const cJSON *item, int64_t *ret);
+/* As json_to_int(), but a whole number beyond 64 bits reads as the nearest within: for what is held
+ * against bounds anyway. *ret is undefined on false. */
+bool json_to_nearest_int(const cJSON *item, int64_t *ret);
 /* true/false, 0/1, and "true false t f yes no y n on off 1 0" in any case. */
 bool json_to_bool(const cJSON *item, bool *ret);
 

@@ -117,17 +117,18 @@ static bool shape_check_texts(struct fields *f, const struct field *field, const
 
 static bool shape_check_int(struct fields *f, const struct field *field, const cJSON *item)
 {
-    int64_t value;
+    bool bounded = field->min != INT64_MIN || field->max != INT64_MAX;
+    int64_t value, exact;
     char msg[80], ctx[40];
     bool low;
 
-    if (!json_to_int(item, &value)) {
+    if (!json_to_nearest_int(item, &value)) {
         fields_fail(f, field->name, "int_parsing",
                     "Input should be a valid integer, unable to parse string as an integer", item,
                     NULL);
         return false;
     }
-    if (value >= field->min && value <= field->max)
+    if (value >= field->min && value <= field->max && (!bounded || json_to_int(item, &exact)))
         return true;
     low = value < field->min;
     snprintf(msg, sizeof(msg), "Input should be %s than or equal to %lld", low ? "greater" : "less",
@@ -152,7 +153,7 @@ static bool shape_check_ints(struct fields *f, const struct field *field, const 
     {
         int64_t value;
 
-        if (++count > field->count || !json_to_int(number, &value) || value < field->min ||
+        if (++count > field->count || !json_to_nearest_int(number, &value) || value < field->min ||
             value > field->max) {
             snprintf(why, sizeof(why), "at most %u integers from %lld to %lld", field->count,
                      (long long)field->min, (long long)field->max);
@@ -270,7 +271,7 @@ int64_t value_int(const cJSON *object, const char *name, int64_t otherwise)
     const cJSON *item = json_get_value(object, name);
     int64_t value = otherwise;
 
-    return item && json_to_int(item, &value) ? value : otherwise;
+    return item && json_to_nearest_int(item, &value) ? value : otherwise;
 }
 
 bool value_bool(const cJSON *object, const char *name, bool otherwise)
@@ -295,7 +296,7 @@ bool value_ints(const cJSON *object, const char *name, struct db_array *ret)
     {
         int64_t value = 0;
 
-        if (json_to_int(number, &value))
+        if (json_to_nearest_int(number, &value))
             db_array_int(ret, value);
     }
     return cJSON_IsArray(array);

@@ -21,7 +21,8 @@ enum field_type {
     FIELD_TEXT,     /* no NUL, UTF-8, at most `max` octets */
     FIELD_LINE,     /* as FIELD_TEXT, without control characters */
     FIELD_URL_PART, /* as FIELD_LINE, without spaces */
-    FIELD_INT,      /* from `min` to `max`, read leniently: 2525, "2525", 7.0, true */
+    FIELD_INT,      /* from `min` to `max`, read leniently: 2525, "2525", 7.0, true. Where these are
+                       those of int64_t, one beyond reads as the nearest */
     FIELD_BOOL,     /* read leniently: true, 0, "yes", "off", ... */
     FIELD_OBJECT,   /* of `shape`; NULL: any members. Its texts are checked, its members are not */
     FIELD_LIST,     /* of `shape`, described only: the handler judges each item by itself */

@@ -260,6 +260,40 @@ static void test_integers_are_read_leniently(void **state)
     assert_false(json_to_int(NULL, &(int64_t){0}));
 }
 
+static void test_integers_beyond_64_bits_read_as_the_nearest(void **state)
+{
+    static const struct {
+        const char *text;
+        bool ok;
+        int64_t value;
+    } cases[] = {
+        {"7", true, 7},
+        {"9223372036854775807", true, INT64_MAX},
+        {"-9223372036854777856", true, INT64_MIN},
+        {"1e300", true, INT64_MAX},
+        {"-1e300", true, INT64_MIN},
+        {"\"9223372036854775808\"", true, INT64_MAX},
+        {"\"-9223372036854775809\"", true, INT64_MIN},
+        {"\"99999999999999999999999999.0\"", true, INT64_MAX},
+        {"1e999", false, 0},
+        {"7.5", false, 0},
+        {"\"9223372036854775808.5\"", false, 0},
+        {"\"x\"", false, 0},
+        {"null", false, 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        cJSON *root = parse(cases[i].text);
+        int64_t value = 0;
+
+        if (json_to_nearest_int(root, &value) != cases[i].ok ||
+            (cases[i].ok && value != cases[i].value))
+            fail_msg("%s", cases[i].text);
+        cJSON_Delete(root);
+    }
+}
+
 static void test_booleans_are_read_leniently(void **state)
 {
     static const char *const truths[] = {"true",  "1",       "1.0",   "\"true\"", "\"True\"",
@@ -387,6 +421,7 @@ int main(void)
         cmocka_unit_test(test_what_a_c_string_cannot_hold_is_found_later_in_its_field),
         cmocka_unit_test(test_last_member_of_a_name_counts),
         cmocka_unit_test(test_integers_are_read_leniently),
+        cmocka_unit_test(test_integers_beyond_64_bits_read_as_the_nearest),
         cmocka_unit_test(test_booleans_are_read_leniently),
         cmocka_unit_test(test_written_strings_are_valid_json_whatever_is_in_them),
         cmocka_unit_test(test_text_is_checked_as_utf8),
