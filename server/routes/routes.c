@@ -26,6 +26,9 @@ const struct route routes[] = {
      .in = &shape_tenant_new, .answers = shapes_answers_registration},
     {"GET", "/tenants", AUTH_ADMIN, ROUTE_NO_BODY, tenants_list, "All tenants.",
      .query = shapes_query_tenants, .answers = shapes_answers_tenants},
+    {"GET", "/tenants/sync-status", AUTH_ADMIN, ROUTE_NO_BODY, sync_status_get,
+     "When tenants were called, and are to be called.",
+     .answers = shapes_answers_sync_status},
     {"GET", "/tenant/{tenant_id}", AUTH_TENANT, ROUTE_NO_BODY, tenants_get, "One tenant.",
      .answers = shapes_answers_tenant},
     {"PUT", "/tenant/{tenant_id}", AUTH_TENANT, ROUTE_JSON, registration_put, "Change what is given of a tenant.",
@@ -73,6 +76,17 @@ const struct route routes[] = {
     {"GET", "/command-log/export", AUTH_ADMIN, ROUTE_NO_BODY, command_log_export,
      "The same, to be kept elsewhere.",
      .query = shapes_query_command_log_export, .answers = shapes_answers_command_log_export},
+
+    {"POST", "/commands/rules", AUTH_ADMIN, ROUTE_JSON, rules_post, "Add a rule for the polling.",
+     .doc = "Rules set how often tenants without news are polled, by day and hour; the last enabled one that matches wins. "
+            "Mail and reports never wait for them.",
+     .in = &shape_rule_new, .answers = shapes_answers_rules},
+    {"GET", "/commands/rules", AUTH_ADMIN, ROUTE_NO_BODY, rules_list, "All rules.",
+     .answers = shapes_answers_rules},
+    {"PATCH", "/commands/rules/{rule_id}", AUTH_ADMIN, ROUTE_JSON, rules_patch, "Switch a rule on or off.",
+     .params = shapes_params_rule, .in = &shape_rule_change, .answers = shapes_answers_rules},
+    {"DELETE", "/commands/rules/{rule_id}", AUTH_ADMIN, ROUTE_NO_BODY, rules_delete, "Remove a rule.",
+     .params = shapes_params_rule, .answers = shapes_answers_rules},
     {NULL},
 };
 /* clang-format on */

@@ -43,4 +43,10 @@ route_fn instance_reload_bounce;
 route_fn command_log_get;
 route_fn command_log_export;
 
+route_fn rules_post;
+route_fn rules_list;
+route_fn rules_patch;
+route_fn rules_delete;
+route_fn sync_status_get;
+
 #endif

@@ -38,6 +38,11 @@ extern const struct answer shapes_answers_registration[], shapes_answers_tenant[
     shapes_answers_tenants[], shapes_answers_tenant_changed[], shapes_answers_tenant_deleted[],
     shapes_answers_api_key[];
 
+/* shapes_rule.c */
+extern const struct shape shape_rule_new, shape_rule_change;
+extern const struct field shapes_params_rule[];
+extern const struct answer shapes_answers_rules[], shapes_answers_sync_status[];
+
 /* shapes_account.c */
 shape_check_fn shapes_check_host;
 extern const struct shape shape_account_new;

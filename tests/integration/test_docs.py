@@ -17,7 +17,9 @@ def drain(system):
     if not system.workers:
         system.start_worker()
     wait_for(lambda: system.value("SELECT count(*) = 0 FROM mailproxy.queue WHERE state IN ('ready', 'leased')")
-             and system.value("SELECT count(*) = 0 FROM mailproxy.event WHERE reported_at IS NULL"),
+             and system.value("SELECT count(*) = 0 FROM mailproxy.event WHERE reported_at IS NULL")
+             and system.value("SELECT count(*) = 0 FROM mailproxy.tenant_sync JOIN mailproxy.tenant USING (tenant_id)"
+                              " WHERE client_base_url IS NOT NULL AND (lease_token IS NOT NULL OR news_seq > told_seq)"),
              "everything to be sent and reported")
 
 
