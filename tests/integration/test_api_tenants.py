@@ -1,6 +1,10 @@
 """POST /tenant: registration and its key."""
 
+import base64
+
 import pytest
+from support.programs import message
+from support.waiting import wait_for
 
 
 def register(served, **fields):
@@ -33,6 +37,88 @@ def test_registering_again_without_client_auth_keeps_the_key(served):
     answer = register(served, id="keeper", name="Kept")
     assert (answer.status, answer.json) == (200, {"ok": True})
     assert served.api.with_token(key).get("/accounts").status == 200
+
+
+class TestAgain:
+    """POST /tenant for a tenant that exists, as a store does it each time it is set up."""
+
+    AUTH = {"method": "basic", "user": "mailproxy", "password": "very-secret-word"}
+    STORED = "SELECT client_auth_sealed, report_secret_sealed FROM mailproxy.tenant WHERE tenant_id = %s"
+
+    @pytest.fixture
+    def tenant(self, served, request):
+        return served.add_tenant(
+            "again-" + request.node.name[5:60], client_auth=self.AUTH, name="Old", active=False, report_format="seed",
+            client_base_url="http://store.test", client_sync_path="/sync", client_attachment_path="/files", report_secret="s3cret",
+            rate_limits={"hourly": 5}, large_file_config={"enabled": True}, retry_delays=[1, 2])
+
+    @staticmethod
+    def shown(served, tenant):
+        found = served.api.get(f"/tenant/{tenant.tenant_id}").json
+        return {k: v for k, v in found.items() if k not in ("created_at", "updated_at")}
+
+    def test_what_is_left_out_goes_back_to_its_default(self, served, tenant):
+        assert served.api.post("/tenant", {"id": tenant.tenant_id, "name": "New"}).json == {"ok": True}
+        assert self.shown(served, tenant) == {"id": tenant.tenant_id, "name": "New", "active": True, "report_format": "event"}
+
+    def test_without_client_auth_the_token_stays(self, served, tenant):
+        assert served.api.post("/tenant", {"id": tenant.tenant_id, "client_auth": None}).json == {"ok": True}
+        assert tenant.get("/accounts").status == 200
+
+    def test_with_client_auth_the_answer_has_a_fresh_token_and_the_old_one_ends(self, served, tenant):
+        answer = served.api.post("/tenant", {"id": tenant.tenant_id, "client_auth": self.AUTH})
+        assert answer.json.keys() == {"ok", "api_key"} and len(answer.json["api_key"]) == 43
+        assert tenant.get("/accounts").status == 401
+        assert served.api.with_token(answer.json["api_key"]).get("/accounts").status == 200
+
+    def test_a_fresh_token_has_no_end_though_the_old_one_had(self, served, tenant):
+        api_key = served.api.post(f"/tenant/{tenant.tenant_id}/api-key", {"expires_at": 1}).json["api_key"]
+        assert served.api.with_token(api_key).get("/accounts").status == 401, "it has expired"
+        api_key = served.api.post("/tenant", {"id": tenant.tenant_id, "client_auth": self.AUTH}).json["api_key"]
+        assert served.api.with_token(api_key).get("/accounts").status == 200
+
+    def test_masked_secrets_keep_the_stored_ones_and_make_a_fresh_token(self, served, tenant):
+        before = self.shown(served, tenant)
+        assert before["client_auth"]["password"] == before["report_secret"] == "***"
+        old = served.rows(self.STORED, tenant.tenant_id)[0]
+        answer = served.api.post("/tenant", before)
+        assert answer.status == 200 and "api_key" in answer.json
+        assert self.shown(served, tenant) == before
+        new = served.rows(self.STORED, tenant.tenant_id)[0]
+        assert new["report_secret_sealed"] == old["report_secret_sealed"]
+
+    def test_a_masked_password_is_still_the_one_the_store_is_called_with(self, served, new_tenant, relay, new_store):
+        store = new_store(user="mailproxy", password="very-secret-word")
+        api = new_tenant(relay, store)
+        shown = api.system.api.get(f"/tenant/{api.tenant_id}").json
+        api.token = api.system.api.post("/tenant", shown).json["api_key"]
+        before = len(store.requests)
+        api.enqueue(message("m1"))
+        wait_for(lambda: store.entries("m1"), "the report")
+        expected = "Basic " + base64.b64encode(b"mailproxy:very-secret-word").decode()
+        assert {headers["Authorization"] for _, headers, _ in store.requests[before:]} == {expected}
+
+    @pytest.mark.parametrize("fields", [{"client_auth": {"method": "basic", "user": "u", "password": "***"}}, {"report_secret": "***"}])
+    def test_a_mask_where_nothing_is_stored_is_400_and_stores_nothing(self, served, fields):
+        answer = served.api.post("/tenant", {"id": "never-there", **fields})
+        assert answer.status == 400 and "***" in answer.json["detail"], answer
+        assert served.value("SELECT count(*) FROM mailproxy.tenant WHERE tenant_id = 'never-there'") == 0
+
+    def test_suspension_sync_accounts_and_messages_stay(self, served, tenant):
+        tenant.post("/account", {"id": "main", "host": "127.0.0.1", "port": 9})
+        assert tenant.add({"id": "m1", "account_id": "main", "from": "a@x.it", "to": "b@y.it", "subject": ""}).json["queued"] == 1
+        served.rows("UPDATE mailproxy.tenant SET suspended_batches = '{NL1}' WHERE tenant_id = %s", tenant.tenant_id)
+        served.rows("UPDATE mailproxy.tenant_sync SET news_seq = 7, told_seq = 5 WHERE tenant_id = %s", tenant.tenant_id)
+        for fields in ({}, {"client_auth": self.AUTH}):
+            assert served.api.post("/tenant", {"id": tenant.tenant_id, **fields}).status == 200
+        assert served.value("SELECT suspended_batches FROM mailproxy.tenant WHERE tenant_id = %s", tenant.tenant_id) == ["NL1"]
+        assert served.value("SELECT told_seq FROM mailproxy.tenant_sync WHERE tenant_id = %s", tenant.tenant_id) == 5
+        assert [m["id"] for m in served.api.messages(tenant_id=tenant.tenant_id)] == ["m1"]
+        assert len(served.api.get("/accounts", tenant_id=tenant.tenant_id).json["accounts"]) == 1
+
+    def test_the_tenant_default_can_be_registered_too(self, served):
+        answer = served.api.post("/tenant", {"id": "default", "client_auth": {"method": "none"}})
+        assert served.api.with_token(answer.json["api_key"]).get("/messages").status == 200
 
 
 def test_the_credentials_are_sealed(served):
