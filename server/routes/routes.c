@@ -55,6 +55,11 @@ const struct route routes[] = {
      .query = shapes_query_tenant, .in = &shape_messages_new, .answers = shapes_answers_messages_added},
     {"POST", "/commands/delete-messages", AUTH_TENANT, ROUTE_JSON, messages_delete, "Delete messages.",
      .query = shapes_query_tenant, .in = &shape_messages_ids, .answers = shapes_answers_messages_deleted},
+    {"POST", "/commands/cleanup-messages", AUTH_TENANT, ROUTE_OPTIONAL_JSON, cleanup_post,
+     "Remove what is final and was told long since.",
+     .doc = "A message in a final state goes when all its events were acknowledged and the last acknowledgement is older "
+            "than asked for. One that was never reported stays, and so does whatever is not final.",
+     .query = shapes_query_tenant, .in = &shape_cleanup, .answers = shapes_answers_cleanup},
     {"GET", "/messages", AUTH_TENANT, ROUTE_NO_BODY, listing_get, "Messages, streamed.",
      .query = shapes_query_messages, .answers = shapes_answers_messages},
     {"POST", "/commands/run-now", AUTH_TENANT, ROUTE_ANY_BODY, control_run_now,

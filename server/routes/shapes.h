@@ -50,10 +50,10 @@ extern const struct answer shapes_answers_account_stored[], shapes_answers_accou
     shapes_answers_account_deleted[];
 
 /* shapes_message.c */
-extern const struct shape shape_messages_new, shape_messages_ids;
+extern const struct shape shape_messages_new, shape_messages_ids, shape_cleanup;
 extern const struct field shapes_query_messages[];
 extern const struct answer shapes_answers_messages_added[], shapes_answers_messages_deleted[],
-    shapes_answers_messages[];
+    shapes_answers_cleanup[], shapes_answers_messages[];
 
 /* shapes_instance.c */
 extern const struct shape shape_instance_change;

@@ -122,6 +122,27 @@ const struct answer shapes_answers_messages_deleted[] = {
     {0},
 };
 
+/* ---- cleanup-messages ---- */
+
+/* clang-format off */
+static const struct field shapes_cleanup_fields[] = {
+    {"tenant_id", FIELD_TEXT, .max = SHAPES_ID_OCTETS, .doc = "Whose."},
+    {"older_than_seconds", FIELD_INT, .min = INT64_MIN, .max = INT64_MAX,
+     .doc = "Seconds since the last acknowledgement, in whole seconds; less than 0: 0. Default: "
+            "GMP_DELIVERY_REPORT_RETENTION_SECONDS."},
+    {0},
+};
+/* clang-format on */
+const struct shape shape_cleanup = {"Cleanup", "How old is old.", true, shapes_cleanup_fields};
+static const struct field shapes_cleaned_fields[] = {
+    SHAPES_OK,
+    {"removed", FIELD_INT, FIELD_REQUIRED, .max = INT64_MAX, .doc = "So many are gone."},
+    {0},
+};
+static const struct shape shape_cleaned = {"Cleaned", "What is gone.",
+                                           .fields = shapes_cleaned_fields};
+const struct answer shapes_answers_cleanup[] = {{200, "What is gone.", &shape_cleaned}, {0}};
+
 /* ---- the list ---- */
 
 static const char *const shapes_statuses[] = {"pending", "deferred", "sending",
