@@ -110,7 +110,8 @@ PGconn *db_connect(const char *conninfo, const char *application_name)
     /*
      * What stands before dbname gives way to what the conninfo says. A peer that vanished is
      * noticed in 15 s. Plans are kept for the life of a connection: one made while the queue was
-     * empty must not scan it when it is full.
+     * empty must not scan it when it is full, nor collect and sort a tenant's whole list for one
+     * page.
      */
     const char *keys[] = {"connect_timeout",           "tcp_user_timeout", "keepalives_idle",
                           "keepalives_interval",       "options",          "dbname",
@@ -119,7 +120,7 @@ PGconn *db_connect(const char *conninfo, const char *application_name)
                             "15000",
                             "10",
                             "5",
-                            "-c enable_seqscan=off -c jit=off",
+                            "-c enable_seqscan=off -c enable_bitmapscan=off -c jit=off",
                             conninfo ? conninfo : "",
                             application_name,
                             "UTF8",

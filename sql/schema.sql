@@ -1449,6 +1449,18 @@ CREATE INDEX event_unreported ON ONLY mailproxy.event USING btree (tenant_id, ev
 CREATE INDEX message_listing ON mailproxy.message USING btree (tenant_id, priority, created_at, message_id);
 
 --
+-- Name: message_listing_of_all; Type: INDEX; Schema: mailproxy; Owner: -
+--
+
+CREATE INDEX message_listing_of_all ON mailproxy.message USING btree (priority, created_at, message_id, tenant_id);
+
+--
+-- Name: INDEX message_listing_of_all; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON INDEX mailproxy.message_listing_of_all IS 'GET /messages without a tenant, in its order. None of its columns is ever updated: updates of a message stay HOT.';
+
+--
 -- Name: queue_leased; Type: INDEX; Schema: mailproxy; Owner: -
 --
 

@@ -202,13 +202,22 @@ static enum err listing_read_events(struct request *req, const PGresult *page, P
 {
     struct db_array pks = db_array_of(DB_INT8);
     struct db_params p = {0};
+    int64_t oldest_us = INT64_C(253402300799000000); /* the end of the year 9999 */
     struct db_conn *db;
     enum err rc;
 
-    for (int i = 0; i < PQntuples(page); i++)
+    for (int i = 0; i < PQntuples(page); i++) {
+        int64_t created_us = db_int(page, i, LISTING_CREATED_US);
+
+        if (!db_bool(page, i, LISTING_WANTED))
+            continue;
         db_array_int(&pks, db_int(page, i, LISTING_PK));
+        if (created_us < oldest_us)
+            oldest_us = created_us;
+    }
     rc = db_array_check(&pks, err);
     db_param_array(&p, &pks);
+    db_param_int(&p, oldest_us);
     if (!rc)
         rc = request_db(req, &db, err);
     if (!rc)
@@ -235,21 +244,33 @@ static void listing_append_time(struct object *o, const char *key, const PGresul
         object_int(o, key, db_int(res, row, column));
 }
 
-/* Events come sorted by event, so one pass finds a message's in order. */
-static void listing_append_history(struct object *o, const PGresult *events, const char *message_pk)
+/* The first event of a message, among events sorted by message; their number when it has none. */
+static int listing_find_events(const PGresult *events, int64_t message_pk)
 {
-    bool any = false;
+    int low = 0, high = PQntuples(events);
+
+    while (low < high) {
+        int middle = low + (high - low) / 2;
+
+        if (db_int(events, middle, 0) < message_pk)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static void listing_append_history(struct object *o, const PGresult *events, int64_t message_pk)
+{
+    int first = listing_find_events(events, message_pk);
 
     object_key(o, "history");
     buf_append_char(o->out, '[');
-    for (int i = 0; i < PQntuples(events); i++) {
+    for (int i = first; i < PQntuples(events) && db_int(events, i, 0) == message_pk; i++) {
         struct object e;
 
-        if (strcmp(db_str(events, i, 0), message_pk) != 0)
-            continue;
-        if (any)
+        if (i > first)
             buf_append_char(o->out, ',');
-        any = true;
         e = object_open(o->out);
         object_int(&e, "event_id", db_int(events, i, 1));
         object_text(&e, "event_type", db_str(events, i, 2));
@@ -336,7 +357,7 @@ static void listing_append_row(const struct listing *l, const PGresult *res, int
     listing_append_content(&o, db_str(res, row, LISTING_CONTENT),
                            db_int(res, row, LISTING_RETRIES));
     if (l->include_history)
-        listing_append_history(&o, events, db_str(res, row, LISTING_PK));
+        listing_append_history(&o, events, db_int(res, row, LISTING_PK));
     object_close(&o);
 }
 

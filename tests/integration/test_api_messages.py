@@ -2,9 +2,11 @@
 
 import base64
 import re
+import threading
 
 import pytest
 from support.programs import epoch, message
+from support.waiting import wait_for
 
 
 @pytest.fixture
@@ -101,8 +103,10 @@ def test_pages_by_limit_and_after_give_everything_once(acme):
 
 
 @pytest.mark.parametrize("name, value", [
-    ("limit", "x"), ("limit", "-1"), ("limit", "0"), ("limit", "9" * 30), ("after", "nonsense"), ("after", "\x00"),
-    ("status", "lost"), ("active_only", "perhaps"), ("include_history", "7"),
+    ("limit", "x"), ("limit", "-1"), ("limit", "0"), ("limit", "9" * 30), ("limit", "1.5"), ("limit", ""), ("after", "nonsense"),
+    ("after", "\x00"), ("after", "x" * 5000), ("status", "lost"), ("status", "PENDING"), ("active_only", "perhaps"),
+    ("include_history", "7"), ("tenant_id", "\x00"), ("tenant_id", "x" * 256), ("account_id", "\x00"), ("account_id", "x" * 5000),
+    ("batch_code", "\x00"), ("batch_code", "x" * 5000),
 ])
 def test_a_bad_parameter_is_422_and_named(acme, name, value):
     answer = acme.get("/messages", **{name: value})
@@ -110,10 +114,194 @@ def test_a_bad_parameter_is_422_and_named(acme, name, value):
     assert answer.json["detail"][0]["loc"] == ["query", name]
 
 
-def test_history_only_on_request(acme):
-    acme.enqueue(message("m1"))
-    assert "history" not in acme.message("m1")
-    assert acme.message("m1", include_history="true")["history"] == []
+class TestStatus:
+    """What is shown of where a message stands, and the times and reasons that go with it."""
+
+    @staticmethod
+    def put(api, message_id, sql, *params):
+        """Change the message's queue row as a worker, or who suspends a batch, would."""
+        assert api.system.rows(f"UPDATE mailproxy.queue q SET {sql} FROM mailproxy.message m WHERE m.message_pk = q.message_pk"
+                               " AND m.tenant_id = %s AND m.message_id = %s RETURNING 1", *params, api.tenant_id, message_id)
+
+    @staticmethod
+    def gate(api, seconds, reason):
+        api.system.rows("UPDATE mailproxy.account_state SET gate_until = now() + make_interval(secs => %s), gate_reason = %s"
+                        " WHERE tenant_id = %s", seconds, reason, api.tenant_id)
+
+    @staticmethod
+    def shown(api, message_id="m1"):
+        found = api.message(message_id)
+        return {k: found[k] for k in ("status", "deferred_ts", "deferred_reason", "sent_ts", "error_ts", "error") if k in found}
+
+    def test_pending(self, acme):
+        acme.enqueue(message("m1"))
+        assert self.shown(acme) == {"status": "pending"}
+
+    def test_a_time_to_come_is_deferred_without_a_reason(self, acme):
+        due = epoch() + 600
+        acme.enqueue(message("m1", deferred_ts=due))
+        assert self.shown(acme) == {"status": "deferred", "deferred_ts": due}
+
+    def test_a_time_that_has_come_is_pending(self, acme):
+        acme.enqueue(message("m1", deferred_ts=epoch() + 600))
+        self.put(acme, "m1", "due_at = now() - interval '1 second'")
+        assert self.shown(acme) == {"status": "pending"}
+
+    def test_a_retry_shows_the_last_reply_while_it_waits(self, acme):
+        acme.enqueue(message("m1"))
+        acme.system.rows("UPDATE mailproxy.message SET reason = 'busy (SMTP 450)', retries = 2 WHERE tenant_id = %s", acme.tenant_id)
+        self.put(acme, "m1", "state = 'scheduled', due_at = to_timestamp(%s)", epoch() + 600)
+        shown = self.shown(acme)
+        assert (shown["status"], shown["deferred_reason"]) == ("deferred", "busy (SMTP 450)")
+        assert acme.message("m1")["message"]["retry_count"] == 2
+        self.put(acme, "m1", "state = 'ready', due_at = now()")
+        assert self.shown(acme) == {"status": "pending"}, "it waits for no time any more, so no reason is shown"
+
+    def test_a_gated_account_defers_what_is_not_in_a_workers_hands(self, acme):
+        acme.enqueue(message("m1"), message("later", deferred_ts=epoch() + 6000), message("sending"))
+        self.put(acme, "sending", "state = 'leased', lease_token = 1, lease_epoch = 1, leased_at = now()")
+        self.gate(acme, 600, "connection refused")
+        shown = self.shown(acme)
+        assert (shown["status"], shown["deferred_reason"]) == ("deferred", "connection refused")
+        assert abs(shown["deferred_ts"] - epoch() - 600) < 60
+        assert self.shown(acme, "later")["deferred_ts"] > epoch() + 5000
+        assert self.shown(acme, "sending") == {"status": "sending"}
+        self.gate(acme, -1, "connection refused")
+        assert self.shown(acme) == {"status": "pending"}
+
+    def test_held_in_a_suspended_batch_is_pending_or_deferred_while_its_time_is_to_come(self, acme):
+        due = epoch() + 600
+        acme.enqueue(message("m1", batch_code="news"), message("later", batch_code="news", deferred_ts=due))
+        for message_id in ("m1", "later"):
+            self.put(acme, message_id, "state = 'held'")
+        assert self.shown(acme) == {"status": "pending"}
+        assert self.shown(acme, "later") == {"status": "deferred", "deferred_ts": due}
+        assert {m["id"] for m in acme.messages(status="pending")} == {"m1"}
+        assert {m["id"] for m in acme.messages(active_only="true")} == {"m1", "later"}
+
+    def test_a_suspended_tenants_messages_are_shown_as_ever(self, acme):
+        acme.system.rows("UPDATE mailproxy.tenant SET suspended_batches = '{*}' WHERE tenant_id = %s", acme.tenant_id)
+        acme.enqueue(message("m1"), message("later", deferred_ts=epoch() + 600))
+        assert self.shown(acme) == {"status": "pending"}
+        assert self.shown(acme, "later")["status"] == "deferred"
+
+    @pytest.mark.parametrize("state, reason, expected", [
+        ("sent", None, {"status": "sent", "sent_ts": 1000}),
+        ("error", "no (SMTP 554)", {"status": "error", "error_ts": 1000, "error": "no (SMTP 554)"}),
+        ("cancelled", "by hand", {"status": "error", "error_ts": 1000, "error": "by hand"}),
+    ])
+    def test_final_states(self, acme, state, reason, expected):
+        acme.enqueue(message("m1"))
+        self.gate(acme, 600, "a gate defers nothing that is final")
+        acme.system.rows("WITH m AS (UPDATE mailproxy.message SET state = %s, reason = %s, finished_at = to_timestamp(1000)"
+                         " WHERE tenant_id = %s RETURNING message_pk)"
+                         " DELETE FROM mailproxy.queue WHERE message_pk IN (SELECT message_pk FROM m)",
+                         state, reason, acme.tenant_id)
+        assert self.shown(acme) == expected
+        assert acme.messages(active_only="true") == []
+
+
+class TestHistory:
+    def test_only_on_request(self, acme):
+        acme.enqueue(message("m1"))
+        assert "history" not in acme.message("m1")
+        assert acme.message("m1", include_history="true")["history"] == []
+
+    def test_items_reports_and_bounces(self, acme):
+        acme.enqueue(message("m1"), message("m2"))
+        event = ("INSERT INTO mailproxy.event (message_pk, event_at, reported_at, event_type, tenant_id, description, metadata)"
+                 " SELECT message_pk, to_timestamp(%s), to_timestamp(%s), %s, tenant_id, %s, %s FROM mailproxy.message"
+                 " WHERE tenant_id = %s AND message_id = %s RETURNING event_pk")
+        pks = [acme.system.value(event, *values, acme.tenant_id, message_id) for message_id, *values in [
+            ("m1", 1000, 1001, "deferred", "busy", None),
+            ("m2", 2000, None, "sent", None, None),
+            ("m1", 1100, 1101, "sent", None, '{"refused":[{"address":"a@x.it"}]}'),
+            ("m1", 1200, None, "bounce", "no such user", '{"bounce_type":"hard","bounce_code":"511"}')]]
+        m1, m2 = (acme.message(message_id, include_history="true") for message_id in ("m1", "m2"))
+        assert m1["history"] == [
+            {"event_id": pks[0], "event_type": "deferred", "event_ts": 1000, "description": "busy", "reported_ts": 1001},
+            {"event_id": pks[2], "event_type": "sent", "event_ts": 1100, "metadata": {"refused": [{"address": "a@x.it"}]},
+             "reported_ts": 1101},
+            {"event_id": pks[3], "event_type": "bounce", "event_ts": 1200, "description": "no such user",
+             "metadata": {"bounce_type": "hard", "bounce_code": "511"}}]
+        assert m2["history"] == [{"event_id": pks[1], "event_type": "sent", "event_ts": 2000}]
+        assert {k: v for k, v in m1.items() if k.startswith("bounce")} == {
+            "bounce_ts": 1200, "bounce_type": "hard", "bounce_code": "511", "bounce_reason": "no such user"}
+        assert "reported_ts" not in m1, "not all of it was told yet"
+        acme.system.rows("UPDATE mailproxy.event SET reported_at = to_timestamp(1300) WHERE event_pk = %s", pks[3])
+        assert acme.message("m1")["reported_ts"] == 1300
+
+
+class TestPages:
+    @staticmethod
+    def walk(api, between=None, **query):
+        """All pages, `between` run after each."""
+        seen, after = [], {}
+        while True:
+            answer = api.get("/messages", **query, **after)
+            assert answer.status == 200, answer
+            seen += [m["id"] for m in answer.json["messages"]]
+            if "next" not in answer.json:
+                return seen
+            after = {"after": answer.json["next"]}
+            if between:
+                between(len(seen))
+
+    def test_rows_that_come_and_go_hide_and_repeat_no_other(self, acme):
+        acme.enqueue(*[message(f"m{i:03}", priority=1) for i in range(40)])
+
+        def change(seen):
+            acme.enqueue(message(f"before{seen}", priority=0), message(f"behind{seen}", priority=3))
+            last = f"m{seen - 1 - 10 * (seen > 40):03}"
+            acme.post("/commands/delete-messages", {"ids": [last, f"m{seen - 5:03}"]})  # also the one the cursor points at
+
+        seen = self.walk(acme, change, limit=10)
+        assert [i for i in seen if i.startswith("m")] == [f"m{i:03}" for i in range(40)]
+        assert len(seen) == len(set(seen))
+        assert not [i for i in seen if i.startswith("before")], "what comes earlier in the list is behind us"
+
+    def test_a_page_whose_end_is_the_lists_end_has_no_next(self, acme):
+        acme.enqueue(*[message(f"m{i}") for i in range(4)])
+        assert "next" in acme.get("/messages", limit=3).json
+        assert "next" not in acme.get("/messages", limit=4).json
+        assert self.walk(acme, limit=2) == ["m0", "m1", "m2", "m3"]
+
+    def test_filters_hold_on_every_page(self, acme):
+        acme.post("/account", {"id": "side", "host": "127.0.0.1", "port": 9})
+        acme.enqueue(*[message(f"m{i:04}", account="side" if i % 100 == 7 else "main") for i in range(1200)])
+        assert self.walk(acme, limit=5, account_id="side") == [f"m{i:04}" for i in range(1200) if i % 100 == 7]
+
+    def test_the_list_of_all_tenants_is_in_one_order(self, served):
+        """Same priority, same id, accepted in the same moment by several tenants: the tenant decides, and nothing is left out."""
+        names = ["merge-c", "merge-a", "merge-b"]
+        for name in names:
+            api = served.add_tenant(name)
+            api.post("/account", {"id": "merge", "host": "127.0.0.1", "port": 9})
+            api.enqueue(*[message(f"m{i}", account="merge", priority=i % 4) for i in range(6)])
+        served.rows("UPDATE mailproxy.message SET created_at = '2020-01-01' WHERE tenant_id LIKE 'merge-%%'")
+        seen, after = [], {}
+        while True:
+            answer = served.api.get("/messages", limit=5, account_id="merge", **after).json
+            seen += [(m["priority"], m["id"], m["tenant_id"]) for m in answer["messages"]]
+            if "next" not in answer:
+                break
+            after = {"after": answer["next"]}
+        assert seen == sorted((i % 4, f"m{i}", name) for i in range(6) for name in names)
+
+    @pytest.mark.parametrize("text", ["[]", "[1]", '[0,"1","a"]', '[9,"1","a","t"]', '[0,"-1","a","t"]', '[0,"x","a","t"]',
+                                      '[0,"1",5,"t"]', '[0,"1","a",null]', '{"a":1}', "[0,1e99,1,1]", '[0,"1","a\\u0000","t"]', ""])
+    def test_a_forged_cursor_is_422(self, acme, text):
+        after = base64.urlsafe_b64encode(text.encode()).decode().rstrip("=") or "!"
+        answer = acme.get("/messages", after=after)
+        assert answer.status == 422 and answer.json["detail"][0]["loc"] == ["query", "after"], answer
+
+    def test_a_cursor_of_another_tenant_shows_nothing_of_it(self, served, acme):
+        other = served.add_tenant("cursor-other")
+        other.post("/account", {"id": "main", "host": "127.0.0.1", "port": 9})
+        other.enqueue(message("o1"), message("o2"))
+        after = other.get("/messages", limit=1).json["next"]
+        acme.enqueue(message("m1"))
+        assert [m["id"] for m in acme.messages(after=after)] == ["m1"]
 
 
 def test_a_long_list_is_streamed_whole(served, acme):
@@ -123,6 +311,96 @@ def test_a_long_list_is_streamed_whole(served, acme):
 
 
 class TestDeleteMessages:
+    def test_nothing_is_reported_of_a_deleted_message(self, served, acme):
+        acme.enqueue(message("m1"), message("m2"))
+        served.rows("INSERT INTO mailproxy.event (message_pk, event_at, event_type, tenant_id)"
+                    " SELECT message_pk, now(), 'sent', tenant_id FROM mailproxy.message WHERE tenant_id = %s", acme.tenant_id)
+        acme.post("/commands/delete-messages", {"ids": ["m1"]})
+        assert served.rows("SELECT m.message_id FROM mailproxy.event e LEFT JOIN mailproxy.message m USING (message_pk)"
+                           " WHERE e.tenant_id = %s", acme.tenant_id) == [{"message_id": "m2"}]
+
+    def test_a_message_goes_with_its_content_and_attachments(self, served, acme):
+        acme.enqueue(message("m1", attachments=[{"filename": "a", "content": "eA=="}]))
+        pk = int(acme.message("m1")["pk"])
+        acme.post("/commands/delete-messages", {"ids": ["m1"]})
+        for table in ("message", "queue", "message_body", "message_attachment", "event"):
+            assert served.value(f"SELECT count(*) FROM mailproxy.{table} WHERE message_pk = %s", pk) == 0, table
+
+    def test_every_state_but_leased_can_be_deleted(self, served, acme):
+        names = ["ready", "scheduled", "held", "leased", "sent", "error", "cancelled"]
+        acme.enqueue(*map(message, names))
+        lease = ", lease_token = 1, lease_epoch = 1, leased_at = now()"
+        for name in names[1:4]:
+            TestStatus.put(acme, name, f"state = '{name}'" + lease * (name == "leased"))
+        for name in names[4:]:
+            served.rows("WITH m AS (UPDATE mailproxy.message SET state = %s, finished_at = now(),"
+                        "  reason = CASE %s WHEN 'sent' THEN NULL ELSE 'no' END"
+                        "  WHERE tenant_id = %s AND message_id = %s RETURNING message_pk)"
+                        " DELETE FROM mailproxy.queue WHERE message_pk IN (SELECT message_pk FROM m)",
+                        name, name, acme.tenant_id, name)
+        answer = acme.post("/commands/delete-messages", {"ids": [*names, "nobody"]}).json
+        assert answer == {"ok": True, "removed": 6, "not_found": ["nobody"], "unauthorized": [], "busy": ["leased"]}
+        assert acme.message("leased")["status"] == "sending"
+        served.assert_accounted_for()
+
+    def test_the_admin_token_without_a_tenant_deletes_in_the_one_that_has_the_id(self, served):
+        tenants = [served.add_tenant(f"whose{i}") for i in range(2)]
+        for api in (served.api, *tenants):
+            api.post("/account", {"id": "main", "host": "127.0.0.1", "port": 9})
+        tenants[0].enqueue(message("only-one"), message("both"))
+        tenants[1].enqueue(message("both"), message("and-default"))
+        served.api.enqueue(message("and-default", tenant_id="default"), message("default-only", tenant_id="default"))
+        ids = ["only-one", "both", "and-default", "default-only", "only-one", "nobody", ""]
+        answer = served.api.post("/commands/delete-messages", {"ids": ids}).json
+        assert answer == {"ok": True, "removed": 3, "not_found": ["both", "nobody"], "unauthorized": []}
+        assert [m["id"] for m in tenants[0].messages()] == ["both"]
+        assert [m["id"] for m in tenants[1].messages()] == ["and-default", "both"], "the one of `default` went"
+        assert served.api.messages(tenant_id="default") == []
+
+    @pytest.mark.parametrize("where", ["query", "body"])
+    def test_the_admin_token_deletes_in_the_tenant_it_names(self, served, acme, where):
+        acme.enqueue(message("named"))
+        named = {"tenant_id": acme.tenant_id}
+        answer = served.api.post("/commands/delete-messages", {"ids": ["named"], **(named if where == "body" else {})},
+                                 **(named if where == "query" else {}))
+        assert answer.json["removed"] == 1
+
+    def test_deleted_while_it_waits_for_a_retry_it_is_never_tried_again(self, new_tenant, relay, store):
+        relay.on("dot", ["451 4.3.0 later"])
+        api = new_tenant(relay, store, retry_delays=[1])
+        api.enqueue(message("gone"))
+        wait_for(lambda: api.message("gone")["status"] == "deferred", "the first attempt to be recorded")
+        assert api.post("/commands/delete-messages", {"ids": ["gone"]}).json["removed"] == 1
+        api.enqueue(message("marker", deferred_ts=epoch() + 2))  # due after the retry would have been
+        api.wait_state("sent", "marker")
+        assert relay.ids() == ["marker"]
+        assert not [e for e in store.entries("gone") if "sent_ts" in e or "error_ts" in e]
+
+    def test_a_worker_that_held_it_and_comes_too_late_changes_nothing(self, new_system, relay, store):
+        """Its lease went back, as a reaper does it, and the message was deleted: the result brings a token nobody knows."""
+        gate = threading.Event()
+        relay.on("dot", lambda *_: gate.wait(60) and None)
+        system = new_system(workers=1)
+        api = system.add_tenant(store=store)
+        system.add_account(api, relay)
+        api.enqueue(message("m1"))
+        wait_for(lambda: relay.count("dot") == 1, "the worker to hold it")
+        system.rows("UPDATE mailproxy.account_state SET gate_until = now() + interval '1 hour', gate_reason = 'x'")
+        system.rows("UPDATE mailproxy.queue SET state = 'ready', lease_token = NULL, lease_epoch = NULL, leased_at = NULL")
+        assert api.post("/commands/delete-messages", {"ids": ["m1"]}).json["removed"] == 1
+        gate.set()
+        wait_for(lambda: relay.ids() == ["m1"], "the relay to take it")
+        system.workers[0].wait_line("event=lease_gone")
+        for table in ("message", "queue", "event", "attempt"):
+            assert system.value(f"SELECT count(*) FROM mailproxy.{table}") == 0, table
+        assert store.entries() == []
+
+    def test_ten_thousand_ids_at_once(self, acme):
+        ids = [f"m{i:05}" for i in range(10000)]
+        acme.enqueue(*map(message, ids))
+        answer = acme.post("/commands/delete-messages", {"ids": [*ids, *ids, "more"]}).json
+        assert (answer["removed"], answer["not_found"]) == (10000, ["more"])
+
     def test_removed_not_found_and_repeated(self, served, acme):
         acme.enqueue(message("d1"), message("d2"), message("d3"))
         answer = acme.post("/commands/delete-messages", {"ids": ["d1", "nope", "d1", "", "d2"]})

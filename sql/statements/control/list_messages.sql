@@ -2,32 +2,33 @@
 -- $1 text tenant_id, null: all  $2 boolean only those not final  $3 text status, null: any  $4 text account_id, null: any
 -- $5 text batch_code, null: any
 -- $6 smallint $7 bigint $8 text $9 text the last row seen: priority, created_at in microseconds since the epoch,
--- message_id, tenant_id; -1, 0 and two empty texts for the first page  $10 bigint no more than so many that are wanted
+-- message_id, tenant_id ($9 is of use in the list of all); -1, 0 and two empty texts for the first page  $10 bigint no more than so many that are wanted
 -- Rows: whether it is wanted by $2 to $5 (of others only what says where they stand in the list is filled), message_pk,
 --       message_id, tenant_id, tenant_name, account_id, priority, batch_code, status, deferred_ts, deferred_reason,
 --       sent_ts, error_ts, error, reported_ts, bounce_ts, bounce_type, bounce_code, bounce_reason,
 --       created_at and updated_at in microseconds since the epoch, is_pec, retries, content.
 --       At most 500, and no more than 8 MiB of messages but for a single larger one; none: the end of the list.
 -- Locks: none.
--- Plan: index message_listing in its order, for each tenant from the last row seen on; index event_by_message. The
---       conditions $2 to $5 stand outside, else the planner takes the rows for few and sorts all of them for each page.
+-- Plan: index message_listing, or without a tenant message_listing_of_all, in its order from the last row seen on; the
+--       other one is not begun (One-Time Filter). Index event_by_message. The conditions $2 to $5 stand outside, else
+--       the planner takes the rows for few and sorts all of them for each page.
 -- Called by: listing_read_page() in server/routes/listing.c.
 WITH page AS MATERIALIZED (
-    SELECT k.*
-      FROM mailproxy.tenant t
-           CROSS JOIN LATERAL (
-               SELECT m.tenant_id, m.priority, m.created_at, m.message_id
-                 FROM mailproxy.message m
-                WHERE m.tenant_id = t.tenant_id
-                  AND (m.priority, m.created_at, m.message_id)
-                      >= ($6::smallint, 'epoch'::timestamptz + $7::bigint * interval '1 microsecond', $8::text)
-                  AND (m.priority, m.created_at, m.message_id, m.tenant_id)
-                      > ($6::smallint, 'epoch'::timestamptz + $7::bigint * interval '1 microsecond', $8::text, $9::text)
-                ORDER BY m.priority, m.created_at, m.message_id
-                LIMIT 500) k
-     WHERE $1::text IS NULL OR t.tenant_id = $1::text
-     ORDER BY k.priority, k.created_at, k.message_id, k.tenant_id
-     LIMIT 500),
+    (SELECT m.message_pk
+       FROM mailproxy.message m
+      WHERE $1::text IS NOT NULL AND m.tenant_id = $1::text
+        AND (m.priority, m.created_at, m.message_id)
+            > ($6::smallint, 'epoch'::timestamptz + $7::bigint * interval '1 microsecond', $8::text)
+      ORDER BY m.priority, m.created_at, m.message_id
+      LIMIT 500)
+    UNION ALL
+    (SELECT m.message_pk
+       FROM mailproxy.message m
+      WHERE $1::text IS NULL
+        AND (m.priority, m.created_at, m.message_id, m.tenant_id)
+            > ($6::smallint, 'epoch'::timestamptz + $7::bigint * interval '1 microsecond', $8::text, $9::text)
+      ORDER BY m.priority, m.created_at, m.message_id, m.tenant_id
+      LIMIT 500)),
 told AS MATERIALIZED (
     SELECT m.*, w.due_at, s.gate_until, s.gate_reason,
            CASE WHEN m.state = 'sent' THEN 'sent'
@@ -35,13 +36,14 @@ told AS MATERIALIZED (
                 WHEN q.state = 'leased' THEN 'sending'
                 WHEN w.due_at IS NOT NULL OR s.gate_until IS NOT NULL THEN 'deferred'
                 ELSE 'pending' END AS status
-      FROM page p
-           JOIN mailproxy.message m USING (tenant_id, message_id)
+      FROM mailproxy.message m
            LEFT JOIN mailproxy.queue q ON q.message_pk = m.message_pk
-           CROSS JOIN LATERAL (SELECT CASE WHEN q.state = 'scheduled' AND q.due_at > now() THEN q.due_at END AS due_at) w
+           CROSS JOIN LATERAL (SELECT CASE WHEN q.state IN ('scheduled', 'held') AND q.due_at > now()
+                                           THEN q.due_at END AS due_at) w
            LEFT JOIN mailproxy.account_state s
                   ON s.tenant_id = m.tenant_id AND s.account_id = m.account_id AND s.gate_until > now()
-                 AND m.state = 'queued'),
+                 AND m.state = 'queued'
+     WHERE m.message_pk = ANY (ARRAY (SELECT p.message_pk FROM page p))), -- a join might merge with all of message
 judged AS MATERIALIZED (
     SELECT o.*, (NOT $2::boolean OR o.state = 'queued')
                 AND ($3::text IS NULL OR o.status = $3::text)
