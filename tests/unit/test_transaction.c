@@ -238,6 +238,36 @@ static void test_a_break_settles_who_is_left(void **state)
     dialogue_tear_down(&d);
 }
 
+/* A refusal that sounds like the account's fault is the recipient's when the relay took another. */
+static void test_a_recipient_taken_clears_the_account(void **state)
+{
+    struct dialogue d;
+
+    (void)state;
+    for (int taken = 0; taken < 2; taken++) {
+        dialogue_set_up(&d, "s@example.com", transaction_two, "x\r\n");
+        dialogue_begin(&d, &transaction_plain, false);
+        dialogue_expect(&d, "MAIL FROM:<s@example.com>\r\n");
+        dialogue_reply(&d, "250 ok");
+        dialogue_expect(&d, "RCPT TO:<a@example.com>\r\n");
+        dialogue_reply(&d, "554 5.7.1 <a@example.com>: Relay access denied");
+        dialogue_expect(&d, "RCPT TO:<b@example.com>\r\n");
+        dialogue_reply(&d, taken ? "250 ok" : "554 5.7.1 <b@example.com>: Relay access denied");
+        if (taken) {
+            dialogue_expect(&d, "DATA\r\n");
+            dialogue_reply(&d, "354 go");
+            dialogue_expect(&d, "x\r\n.\r\n");
+            dialogue_reply(&d, "250 ok");
+        }
+        dialogue_expect_end(&d, taken ? OUTCOME_SENT : OUTCOME_DEFERRED, taken ? 250 : 554);
+        assert_int_equal(d.transcript->recipients[0].verdict.outcome,
+                         taken ? OUTCOME_ERROR : OUTCOME_DEFERRED);
+        assert_int_equal(d.transcript->recipients[0].verdict.blame,
+                         taken ? BLAME_RECIPIENT : BLAME_ACCOUNT);
+        dialogue_tear_down(&d);
+    }
+}
+
 static void test_farewells_are_told_from_answers(void **state)
 {
     struct dialogue d;
@@ -311,6 +341,7 @@ int main(void)
         cmocka_unit_test(test_data_accepted_for_nobody_is_ended_by_a_lone_dot),
         cmocka_unit_test(test_what_the_relay_cannot_take_is_not_offered),
         cmocka_unit_test(test_a_break_settles_who_is_left),
+        cmocka_unit_test(test_a_recipient_taken_clears_the_account),
         cmocka_unit_test(test_farewells_are_told_from_answers),
         cmocka_unit_test(test_chunks_do_not_change_the_content),
         cmocka_unit_test(test_paths_that_could_carry_commands_are_unsafe),

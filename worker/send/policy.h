@@ -62,6 +62,14 @@ struct verdict {
  */
 struct verdict policy_judge(enum phase phase, enum mishap mishap, const struct reply *reply);
 
+/*
+ * The verdict on the same reply once it is known that the relay serves this account: over this
+ * connection it has taken another recipient, or a message. "Relay access denied" and
+ * "authentication required" at RCPT are then about that recipient alone, and the account need not
+ * wait for it.
+ */
+struct verdict policy_judge_again(enum phase phase, const struct reply *reply);
+
 const char *
 policy_phase_name(enum phase phase); /* lower case, for texts and logs: "greeting", "mail", ... */
 const char *policy_outcome_name(enum outcome outcome);

@@ -48,6 +48,7 @@ struct session {
     int64_t began_ms;  /* connecting, then the mail */
     uint32_t mails;    /* that ended on this connection */
     bool was_open;
+    bool proven;   /* the relay has taken a recipient here: it serves the account */
     bool has_news; /* `news` is to be told */
     enum session_news news;
 
@@ -113,6 +114,7 @@ static void session_end_mail(struct session *s, enum session_state next, enum se
 static void session_settle(struct session *s, enum session_state next)
 {
     s->transcript->send_ms = clock_mono_ms() - s->began_ms;
+    s->proven = s->transcript->proven;
     s->mails++;
     /* A relay that goes on talking, or did not listen to the end, has lost the thread or is about
      * to hang up. */
@@ -329,6 +331,7 @@ static void session_begin(struct session *s)
     bool rset = s->mails > 0 && s->transaction.dirty;
 
     s->began_ms = clock_mono_ms();
+    s->transcript->proven = s->proven;
     session_enter(s, SESSION_BUSY);
     transaction_begin(&s->transaction, s->mail, s->transcript, connection_ehlo(s->connection),
                       rset);

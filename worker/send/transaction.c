@@ -221,10 +221,12 @@ static void transaction_take_rcpt(struct transaction *t, const struct reply *rep
 {
     t->rcpts_unanswered--;
     if (!t->refused) {
-        if (policy_judge(PHASE_RCPT, MISHAP_NONE, reply).outcome == OUTCOME_SENT)
+        if (policy_judge(PHASE_RCPT, MISHAP_NONE, reply).outcome == OUTCOME_SENT) {
             t->accepted++;
-        else
+            t->transcript->proven = true;
+        } else {
             transcript_settle(t->transcript, t->rcpt_due, PHASE_RCPT, MISHAP_NONE, reply);
+        }
         t->rcpt_due = transaction_skip_settled(t, t->rcpt_due + 1);
     }
     transaction_advance(t);

@@ -63,10 +63,23 @@ void transcript_settle_rest(struct transcript *t, enum phase phase, enum mishap 
             transcript_settle(t, i, phase, mishap, reply);
 }
 
+/* What was taken for the account's fault, before the relay was known to serve it. */
+static void transcript_acquit_account(struct transcript *t)
+{
+    for (size_t i = 0; i < t->recipient_count; i++) {
+        struct transcript_recipient *r = &t->recipients[i];
+
+        if (r->phase == PHASE_RCPT && r->verdict.blame == BLAME_ACCOUNT)
+            r->verdict = policy_judge_again(r->phase, &r->reply);
+    }
+}
+
 void transcript_conclude(struct transcript *t)
 {
     static const enum outcome strongest_first[] = {OUTCOME_DEFERRED, OUTCOME_SENT, OUTCOME_ERROR};
 
+    if (t->proven)
+        transcript_acquit_account(t);
     t->verdict = (struct verdict){OUTCOME_ERROR, BLAME_MESSAGE};
     t->phase = PHASE_MAIL;
     snprintf(t->reply.text, sizeof(t->reply.text), "no recipients");

@@ -4,6 +4,7 @@
 #ifndef WORKER_SEND_TRANSCRIPT_H
 #define WORKER_SEND_TRANSCRIPT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,6 +28,8 @@ struct transcript {
     struct transcript_recipient
         *recipients; /* owned; one per recipient of the mail, in its order */
     size_t recipient_count;
+    bool proven; /* over this connection the relay has taken a recipient or message: it serves
+                    the account */
     int64_t connect_ms; /* 0 on a reused connection */
     int64_t send_ms;    /* MAIL to the last reply */
 };
