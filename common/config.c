@@ -111,6 +111,9 @@ static const struct config_setting config_settings[] = {
      "octets of message content one worker holds at once; it claims no more than fits"},
     {"GMP_HELO_NAME", CONFIG_TEXT, AT(helo_name), NULL, 0, 0,
      "name given in EHLO; not set: the host's name"},
+    {"GMP_SMTP_TIMEOUT", CONFIG_INTEGER, AT(smtp_timeout), "0", 0, 3600,
+     "seconds that connecting, TLS and each reply of a relay may take, unless the account says "
+     "otherwise; 0: RFC 5321 4.5.3.2"},
     {"GMP_SYNC_CONNECT_TIMEOUT", CONFIG_INTEGER, AT(sync_connect_timeout), "10", 1, 600,
      "seconds connecting to a tenant may take"},
     {"GMP_SYNC_TIMEOUT", CONFIG_INTEGER, AT(sync_timeout), "60", 1, 3600,

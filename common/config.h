@@ -61,6 +61,7 @@ struct config {
     bool allow_open_listen;       /* listen beyond loopback although no admin token is set */
     int64_t worker_memory_bytes;  /* worker: composed messages held at once */
     char *helo_name;              /* NULL: the host's name */
+    int64_t smtp_timeout;         /* seconds; 0: RFC 5321 4.5.3.2 */
     int64_t sync_connect_timeout; /* seconds */
     int64_t sync_timeout;         /* seconds, whole call */
     int64_t attachment_timeout;   /* seconds, whole fetch */

@@ -31,7 +31,7 @@ struct connection {
     connection_open_fn *done;
     void *arg;
     struct event_timer timer;
-    int32_t timeout_s; /* the account's; 0: RFC 5321's */
+    int32_t timeout_s; /* see connection_timeout_s() */
     bool started;      /* the handle is in the multi */
 
     /* How far curl's dialogue is. */
@@ -256,6 +256,12 @@ static void connection_on_done(void *arg, CURL *easy, CURLcode result)
 
 /* ---- opening and closing ---- */
 
+int32_t connection_timeout_s(const struct connection_room *room,
+                             const struct claim_account *account)
+{
+    return account->timeout_s > 0 ? account->timeout_s : (int32_t)room->config->smtp_timeout;
+}
+
 void connection_set_helo(struct connection_room *room)
 {
     if (room->config->helo_name) {
@@ -291,7 +297,7 @@ enum err connection_open(const struct connection_room *room, const struct claim_
     c->room = room;
     c->done = done;
     c->arg = arg;
-    c->timeout_s = account->timeout_s;
+    c->timeout_s = connection_timeout_s(room, account);
     c->in = (struct buf)BUF_INIT(CONNECTION_REPLY_CAP_OCTETS);
     rc = handle_new(&c->handle, room, account, &c->failure, err);
     if (rc)

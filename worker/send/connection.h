@@ -47,6 +47,10 @@ enum connection_io {
     CONNECTION_IO_CUT,
 };
 
+/* Seconds that connecting, TLS and each complete reply may take, by the account or the service; 0:
+ * RFC 5321 section 4.5.3.2. */
+int32_t connection_timeout_s(const struct connection_room *room,
+                             const struct claim_account *account);
 /* The name to give in EHLO: the setting, else the host's own. */
 void connection_set_helo(struct connection_room *room);
 

@@ -44,7 +44,7 @@ struct session {
     enum session_state state;
     int fd; /* -1: not watched */
     struct event_timer timer;
-    int32_t timeout_s; /* the account's; 0: RFC 5321's */
+    int32_t timeout_s; /* see connection_timeout_s() */
     int64_t began_ms;  /* connecting, then the mail */
     uint32_t mails;    /* that ended on this connection */
     bool was_open;
@@ -387,7 +387,7 @@ enum err session_open(const struct session_room *room, const struct claim_accoun
     s->tell = tell;
     s->arg = arg;
     s->fd = -1;
-    s->timeout_s = account->timeout_s;
+    s->timeout_s = connection_timeout_s(&room->connection, account);
     s->mail = mail;
     s->transcript = transcript;
     s->in = (struct buf)BUF_INIT(SESSION_IN_CAP_OCTETS);
