@@ -396,7 +396,11 @@ CREATE TABLE mailproxy.account (
     version bigint DEFAULT 1 NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    dsn_notify text,
+    dsn_ret text,
     CONSTRAINT account_batch_size_is_positive CHECK ((batch_size > 0)),
+    CONSTRAINT account_dsn_notify_is_known CHECK ((dsn_notify ~ '^(NEVER|(SUCCESS|FAILURE|DELAY)(,(SUCCESS|FAILURE|DELAY)){0,2})$'::text)),
+    CONSTRAINT account_dsn_ret_is_known CHECK ((dsn_ret = ANY (ARRAY['FULL'::text, 'HDRS'::text]))),
     CONSTRAINT account_host_is_given CHECK (((octet_length(host) >= 1) AND (octet_length(host) <= 255))),
     CONSTRAINT account_id_is_short CHECK (((octet_length(account_id) >= 1) AND (octet_length(account_id) <= 255))),
     CONSTRAINT account_imap_password_names_its_key CHECK ((num_nulls(imap_password_sealed, imap_password_key_id) = ANY (ARRAY[0, 2]))),
@@ -463,6 +467,18 @@ COMMENT ON COLUMN mailproxy.account.limit_behavior IS 'What a limit does to a me
 --
 
 COMMENT ON COLUMN mailproxy.account.version IS 'Raised by every update: a connection made under another version is not reused.';
+
+--
+-- Name: COLUMN account.dsn_notify; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.account.dsn_notify IS 'NOTIFY with each RCPT, where the relay offers DSN (RFC 3461 4.1); null: not said.';
+
+--
+-- Name: COLUMN account.dsn_ret; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.account.dsn_ret IS 'RET with MAIL, where the relay offers DSN (RFC 3461 4.3): how much of the message a notification brings back; null: not said.';
 
 --
 -- Name: account_counter; Type: TABLE; Schema: mailproxy; Owner: -

@@ -15,7 +15,7 @@
 struct accounts_form {
     const struct request *req;
     const char *tenant_id, *account_id, *name, *host, *user, *password, *tls_ca, *limit_behavior;
-    const char *imap_host, *imap_user, *imap_password;
+    const char *imap_host, *imap_user, *imap_password, *dsn_notify, *dsn_ret;
     char tls_pin[CERTIFICATE_PIN_OCTETS]; /* empty: none */
     int64_t port, ttl_s, imap_port;
     int64_t timeout_s, max_connections, batch_size, per_minute, per_hour, per_day; /* 0: none */
@@ -57,6 +57,8 @@ static void accounts_read_form(const cJSON *body, struct accounts_form *form)
     form->per_day = accounts_read_count(body, "limit_per_day");
     form->limit_behavior = value_text(body, "limit_behavior");
     form->has_delays = value_ints(body, "retry_delays", &form->delays);
+    form->dsn_notify = value_given(body, "dsn_notify");
+    form->dsn_ret = value_given(body, "dsn_ret");
     form->is_pec_account = value_bool(body, "is_pec_account", false);
     form->imap_host = value_given(body, "imap_host");
     form->imap_port = value_int(body, "imap_port", 993);
@@ -126,6 +128,8 @@ static void accounts_set_params(struct db_params *p, const struct accounts_form 
     db_param_text(p, form->imap_user);
     accounts_param_sealed(p, &form->imap_password_sealed);
     db_param_bool(p, form->imap_ssl);
+    db_param_text(p, form->dsn_notify);
+    db_param_text(p, form->dsn_ret);
 }
 
 /* transaction_fn. ERR_NOT_FOUND: no such tenant. */
@@ -236,6 +240,8 @@ static void accounts_append_row(const PGresult *res, int row, struct buf *out)
     object_text(&o, "tls_ca", db_str(res, row, 23));
     object_text(&o, "tls_pin", db_str(res, row, 24));
     object_raw(&o, "retry_delays", db_str(res, row, 25));
+    object_text(&o, "dsn_notify", db_str(res, row, 26));
+    object_text(&o, "dsn_ret", db_str(res, row, 27));
     object_text(&o, "warning", accounts_warning(res, row));
     object_close(&o);
 }

@@ -5,6 +5,7 @@
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "common/certificate.h"
 #include "common/config.h"
@@ -61,6 +62,39 @@ static const char *shapes_check_pin(const cJSON *value)
                : "is not the SHA-256 of a public key: sha256//BASE64 or 64 hexadecimal digits";
 }
 
+/* NOTIFY of RFC 3461 section 4.1, in any case. */
+static const char *shapes_check_notify(const cJSON *value)
+{
+    static const char *const words[] = {"success", "failure", "delay"};
+    const char *at = value->valuestring;
+    unsigned seen = 0;
+
+    if (!*at || strcasecmp(at, "never") == 0)
+        return NULL;
+    for (size_t n;; at += n + 1) {
+        unsigned found = 0;
+
+        n = strcspn(at, ",");
+        for (unsigned i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+            if (n == strlen(words[i]) && strncasecmp(at, words[i], n) == 0)
+                found = 1u << i;
+        if (!found || (seen & found))
+            return "is neither 'never' nor some of success,failure,delay";
+        seen |= found;
+        if (!at[n])
+            return NULL;
+    }
+}
+
+static const char *shapes_check_ret(const cJSON *value)
+{
+    const char *ret = value->valuestring;
+
+    return !*ret || strcasecmp(ret, "full") == 0 || strcasecmp(ret, "hdrs") == 0
+               ? NULL
+               : "is neither 'full' nor 'hdrs'";
+}
+
 /* A count where null, 0 and less mean none. */
 #define SHAPES_COUNT FIELD_INT, .min = INT64_MIN
 
@@ -83,7 +117,7 @@ static const struct field shapes_account_new_fields[] = {
     {"tls_pin", FIELD_TEXT, .check = shapes_check_pin,
      .doc = "SHA-256 of the server's public key: sha256//BASE64 or 64 hexadecimal digits."},
     {"timeout", SHAPES_COUNT, .max = SHAPES_SECONDS_MAX,
-     .doc = "Seconds that connecting, TLS and each complete reply may take; default: RFC 5321 4.5.3.2."},
+     .doc = "Seconds that connecting, TLS and each complete reply may take; default: GMP_SMTP_TIMEOUT."},
     {"ttl", FIELD_INT, .max = SHAPES_SECONDS_MAX,
      .doc = "Seconds an idle connection is kept for the next message; default 300."},
     {"max_connections", SHAPES_COUNT, .max = INT32_MAX, .doc = "Connections at a time; default 10."},
@@ -97,6 +131,10 @@ static const struct field shapes_account_new_fields[] = {
      .doc = "reject: a message over a limit is an error; anything else, default defer: it waits."},
     {"retry_delays", FIELD_INTS, .count = CONFIG_DELAYS_MAX, .max = SHAPES_DELAY_MAX_S,
      .doc = "Seconds before each retry; default: the tenant's."},
+    {"dsn_notify", FIELD_LINE, .check = shapes_check_notify,
+     .doc = "Delivery status notifications (RFC 3461) to ask a relay that offers DSN for: never, or some of success,failure,delay."},
+    {"dsn_ret", FIELD_LINE, .check = shapes_check_ret,
+     .doc = "What they bring back of the message: full or hdrs."},
     {"is_pec_account", FIELD_BOOL, .doc = "Italian certified mail; default false."},
     {"imap_host", FIELD_LINE, .max = SHAPES_ID_OCTETS, .check = shapes_check_host,
      .doc = "Where receipts of certified mail arrive."},
@@ -144,6 +182,8 @@ static const struct field shapes_account_fields[] = {
     {"tls_ca", FIELD_TEXT, .doc = "Certificates to verify with."},
     {"tls_pin", FIELD_TEXT, .doc = "SHA-256 of the public key."},
     {"retry_delays", FIELD_INTS, .max = INT32_MAX, .doc = "Seconds before each retry."},
+    {"dsn_notify", FIELD_TEXT, .doc = "Delivery status notifications asked for."},
+    {"dsn_ret", FIELD_TEXT, .doc = "What they bring back."},
     {"warning", FIELD_TEXT, .doc = "What an operator should know about how the account is set up."},
     {0},
 };

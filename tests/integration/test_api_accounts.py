@@ -88,6 +88,8 @@ BAD = [
     ("batch_size", "big"), ("timeout", "long"), ("max_connections", "all"),
     ("retry_delays", "60"), ("retry_delays", [60, "x"]), ("retry_delays", [-1]), ("retry_delays", [1] * 100),
     ("is_pec_account", "perhaps"), ("imap_port", 0), ("imap_port", "x"),
+    ("dsn_notify", "sometimes"), ("dsn_notify", "never,delay"), ("dsn_notify", "delay,delay"), ("dsn_notify", "delay,"),
+    ("dsn_notify", "failure\r\nRSET"), ("dsn_notify", "failure delay"), ("dsn_notify", 5), ("dsn_ret", "body"), ("dsn_ret", 5),
     ("tenant_id", 5),
 ]
 
@@ -132,6 +134,14 @@ def test_a_422_does_not_tell_the_password(acme):
     answer = acme.post("/account", {"id": "bad", "host": "h", "port": "x", "password": "hidden-word"})
     assert answer.status == 422
     assert b"hidden-word" not in answer.body
+
+
+@pytest.mark.parametrize("given, shown", [("never", "NEVER"), ("Failure,delay", "FAILURE,DELAY"), ("", None), (None, None)])
+def test_notifications_are_kept_as_they_are_said(acme, given, shown):
+    body = {"id": "dsn", "host": "h", "port": 25, "dsn_notify": given, "dsn_ret": "hdrs"}
+    assert acme.post("/account", body).json == {"ok": True}
+    assert listed(acme, "dsn").get("dsn_notify") == shown
+    assert listed(acme, "dsn")["dsn_ret"] == "HDRS"
 
 
 def test_several_bad_fields_are_all_named(acme):

@@ -186,6 +186,8 @@ static void test_ehlo_keywords_are_read(void **state)
           .eightbitmime = true,
           .smtputf8 = true}},
         {"250-mx\r\n250 pipelining\r\n", {.pipelining = true}},
+        {"250-mx\r\n250-pipelining\r\n250-  8bitmime  \r\n250-dsn\r\n250 size   5000 \r\n",
+         {.pipelining = true, .eightbitmime = true, .dsn = true, .size = true, .size_max = 5000}},
         {"250-mx\r\n250 SIZE\r\n", {.size = true}},
         {"250-mx\r\n250 SIZE 0\r\n", {.size = true}},
         {"250-mx\r\n250 SIZE 12x\r\n", {.size = true}},
@@ -207,6 +209,7 @@ static void test_ehlo_keywords_are_read(void **state)
         assert_int_equal(ehlo.size_max, cases[i].want.size_max);
         assert_int_equal(ehlo.eightbitmime, cases[i].want.eightbitmime);
         assert_int_equal(ehlo.smtputf8, cases[i].want.smtputf8);
+        assert_int_equal(ehlo.dsn, cases[i].want.dsn);
     }
 }
 

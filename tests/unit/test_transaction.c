@@ -312,6 +312,85 @@ static void test_chunks_do_not_change_the_content(void **state)
     }
 }
 
+/* RFC 3461: only to a relay that offers DSN, and nothing in an id ends the parameter or the line.
+ */
+static void test_notifications_are_asked_for_where_offered(void **state)
+{
+    static const char id[] = "a+b=c d";
+    static const struct {
+        bool dsn;
+        const char *notify, *ret, *id, *mail, *rcpt;
+    } cases[] = {
+        {true, "FAILURE,DELAY", "HDRS", "m1", " RET=HDRS ENVID=m1", " NOTIFY=FAILURE,DELAY"},
+        {true, "NEVER", NULL, "m1", " ENVID=m1", " NOTIFY=NEVER"},
+        {true, NULL, "FULL", id, " RET=FULL ENVID=a+2Bb+3Dc+20d", ""},
+        {true, NULL, "FULL", "line\r\nRSET", " RET=FULL", ""},
+        {true, NULL, "FULL", "caff\xc3\xa8", " RET=FULL", ""},
+        {true, NULL, "FULL", "", " RET=FULL", ""},
+        {true, "NEVER\r\nRSET", "FULL X=1", "m1", " ENVID=m1", ""},
+        {true, NULL, NULL, NULL, "", ""},
+        {false, "NEVER", "FULL", "m1", "", ""},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct buf out = BUF_INIT(1000), want = BUF_INIT(1000);
+        struct mail_recipient recipient = {.address = (char *)"a@example.com", .ascii = true};
+        struct mail mail = {.sender = (char *)"s@example.com",
+                            .recipients = &recipient,
+                            .recipient_count = 1,
+                            .dsn_notify = (char *)cases[i].notify,
+                            .dsn_ret = (char *)cases[i].ret,
+                            .envelope_id = (char *)cases[i].id};
+        struct ehlo ehlo = {.dsn = cases[i].dsn};
+
+        buf_printf(&want, "MAIL FROM:<s@example.com>%s\r\nRCPT TO:<a@example.com>%s\r\n",
+                   cases[i].mail, cases[i].rcpt);
+        envelope_write_mail(&out, &mail, &ehlo, false);
+        envelope_write_rcpt(&out, &mail, &ehlo, 0);
+        assert_string_equal(out.data, want.data);
+        buf_clear(&out);
+        buf_clear(&want);
+    }
+}
+
+/* An encoded id is at most 100 octets (section 4.4); one that does not fit is left out whole. */
+static void test_an_envelope_id_is_short_or_not_sent(void **state)
+{
+    (void)state;
+    for (size_t octets = 90; octets < 120; octets++) {
+        for (int coded = 0; coded < 2; coded++) {
+            struct buf out = BUF_INIT(1000);
+            char id[128] = "";
+            struct mail mail = {.sender = (char *)"", .envelope_id = id};
+
+            memset(id, 'x', octets);
+            if (coded)
+                id[octets - 1] = '=';
+            envelope_write_mail(&out, &mail, &(struct ehlo){.dsn = true}, false);
+            assert_int_equal(strstr(out.data, "ENVID=") != NULL, octets + (coded ? 2 : 0) <= 100);
+            buf_clear(&out);
+        }
+    }
+}
+
+/* RFC 5321 section 4.5.3.2. */
+static void test_each_wait_is_as_long_as_the_standard_says(void **state)
+{
+    static const struct {
+        enum transaction_state state;
+        int32_t minutes;
+    } cases[] = {{TRANSACTION_MAIL, 5},    {TRANSACTION_RCPT, 5}, {TRANSACTION_DATA, 2},
+                 {TRANSACTION_CONTENT, 3}, {TRANSACTION_DOT, 10}, {TRANSACTION_VOID, 10}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct transaction t = {.state = cases[i].state};
+
+        assert_int_equal(transaction_timeout_s(&t), 60 * cases[i].minutes);
+    }
+}
+
 static void test_paths_that_could_carry_commands_are_unsafe(void **state)
 {
     static const char *const safe[] = {"",
@@ -344,6 +423,9 @@ int main(void)
         cmocka_unit_test(test_a_recipient_taken_clears_the_account),
         cmocka_unit_test(test_farewells_are_told_from_answers),
         cmocka_unit_test(test_chunks_do_not_change_the_content),
+        cmocka_unit_test(test_notifications_are_asked_for_where_offered),
+        cmocka_unit_test(test_an_envelope_id_is_short_or_not_sent),
+        cmocka_unit_test(test_each_wait_is_as_long_as_the_standard_says),
         cmocka_unit_test(test_paths_that_could_carry_commands_are_unsafe),
     };
 

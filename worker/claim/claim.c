@@ -39,6 +39,8 @@ enum claim_column {
     CLAIM_TTL,
     CLAIM_MAX_CONNECTIONS,
     CLAIM_BATCH_SIZE,
+    CLAIM_DSN_NOTIFY,
+    CLAIM_DSN_RET,
     CLAIM_BASE_URL,
     CLAIM_BASE_URL_TRUSTED,
     CLAIM_ATTACHMENT_PATH,
@@ -59,6 +61,8 @@ static void claim_account_free(struct claim_account *a)
     free(a->password_key_id);
     free(a->tls_ca);
     free(a->tls_pin);
+    free(a->dsn_notify);
+    free(a->dsn_ret);
     free(a);
 }
 
@@ -149,6 +153,8 @@ static struct claim_account *claim_read_account(const PGresult *res, int row,
     a->batch_size =
         (int32_t)(db_is_null(res, row, CLAIM_BATCH_SIZE) ? config->batch_size_per_account
                                                          : db_int(res, row, CLAIM_BATCH_SIZE));
+    a->dsn_notify = claim_copy(res, row, CLAIM_DSN_NOTIFY, &failed);
+    a->dsn_ret = claim_copy(res, row, CLAIM_DSN_RET, &failed);
     if (failed) {
         claim_account_free(a);
         return NULL;

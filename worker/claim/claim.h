@@ -30,7 +30,9 @@ struct claim_account {
     bool tls_verify;
     char *tls_ca;      /* PEM; NULL: the service's */
     char *tls_pin;     /* sha256//...; NULL: none */
-    int32_t timeout_s; /* 0: RFC 5321 4.5.3.2 */
+    char *dsn_notify;  /* "FAILURE,DELAY": NOTIFY of RFC 3461; NULL: not asked for */
+    char *dsn_ret;     /* "FULL" or "HDRS"; NULL: not asked for */
+    int32_t timeout_s; /* 0: the service's */
     int32_t ttl_s;
     int32_t max_connections;
     int32_t batch_size;

@@ -188,6 +188,23 @@ static bool compose_has_8bit(const struct compose_work *w)
     return false;
 }
 
+/* What the account wants to hear of the message from whoever takes it (RFC 3461). */
+static enum err compose_ask_notification(const struct compose_input *input, struct mail *mail,
+                                         struct error *err)
+{
+    const struct claim_account *a = input->account;
+
+    if (!a || (!a->dsn_notify && !a->dsn_ret))
+        return ERR_OK;
+    mail->dsn_notify = a->dsn_notify ? strdup(a->dsn_notify) : NULL;
+    mail->dsn_ret = a->dsn_ret ? strdup(a->dsn_ret) : NULL;
+    mail->envelope_id = strdup(input->message_id);
+    if (!mail->envelope_id || (a->dsn_notify && !mail->dsn_notify) ||
+        (a->dsn_ret && !mail->dsn_ret))
+        return error_set(err, ERR_NOMEM, "out of memory for a mail");
+    return ERR_OK;
+}
+
 enum err compose_mail(const struct compose_input *input, struct mail **ret, struct error *err)
 {
     struct compose_work work = {.input = input};
@@ -201,6 +218,8 @@ enum err compose_mail(const struct compose_input *input, struct mail **ret, stru
     rc = compose_read(input, &work, err);
     if (!rc)
         rc = parties_address_mail(&work.parties, input->content, input->settled, mail, err);
+    if (!rc)
+        rc = compose_ask_notification(input, mail, err);
     if (rc)
         goto out;
     compose_write(&work);

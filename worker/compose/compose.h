@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "common/error.h"
+#include "worker/claim/claim.h"
 #include "worker/compose/mail.h"
 
 struct compose_attachment {
@@ -22,11 +23,12 @@ struct compose_attachment {
 };
 
 struct compose_input {
-    const cJSON *content;        /* the message as the server stored it */
-    const char *message_id;      /* for X-Genro-Mail-ID */
-    const char *mime_message_id; /* "<...>" */
-    int64_t created_us;          /* for Date */
-    const char *settled;         /* JSON array of message.settled; NULL: none */
+    const cJSON *content;                /* the message as the server stored it */
+    const char *message_id;              /* for X-Genro-Mail-ID */
+    const char *mime_message_id;         /* "<...>" */
+    int64_t created_us;                  /* for Date */
+    const struct claim_account *account; /* borrowed; NULL: asks for no notifications */
+    const char *settled;                 /* JSON array of message.settled; NULL: none */
     const struct compose_attachment *attachments;
     size_t attachment_count;
     size_t max_octets; /* of the composed message */

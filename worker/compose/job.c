@@ -221,6 +221,7 @@ static void job_compose(struct compose_job *job)
         .message_id = claim->message_id,
         .mime_message_id = claim->mime_message_id,
         .created_us = claim->created_us,
+        .account = claim->account,
         .settled = claim->settled,
         .attachments = list,
         .attachment_count = job->attachments.count,

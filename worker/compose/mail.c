@@ -13,6 +13,9 @@ void mail_free(struct mail *mail)
         free(mail->recipients[i].address);
     free(mail->recipients);
     free(mail->sender);
+    free(mail->dsn_notify);
+    free(mail->dsn_ret);
+    free(mail->envelope_id);
     buf_clear(&mail->data);
     free(mail);
 }

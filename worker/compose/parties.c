@@ -90,7 +90,12 @@ static enum err parties_read_sender(const struct parties *p, const cJSON *conten
             return error_set(err, ERR_INPUT, "invalid return_path: is not text");
         enum err rc = address_parse_path(return_path->valuestring, &mail->sender,
                                          &mail->sender_ascii, &cause);
-        return rc ? parties_name_field(rc, "return_path", &cause, err) : ERR_OK;
+        if (rc)
+            return parties_name_field(rc, "return_path", &cause, err);
+        /* The From field holds it as it is: the message needs SMTPUTF8 whatever the return path. */
+        if (!p->from.items[0].local_is_ascii)
+            mail->sender_ascii = false;
+        return ERR_OK;
     }
     mail->sender = address_to_path(&p->from.items[0]);
     mail->sender_ascii = p->from.items[0].local_is_ascii;

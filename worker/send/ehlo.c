@@ -17,7 +17,11 @@ static uint64_t ehlo_read_size(const char *line, size_t len)
 {
     uint64_t size = 0;
 
-    for (size_t i = strlen("SIZE "); i < len; i++) {
+    size_t i = strlen("SIZE");
+
+    while (i < len && line[i] == ' ')
+        i++;
+    for (; i < len; i++) {
         if (line[i] < '0' || line[i] > '9' || size > (UINT64_MAX - 9) / 10)
             return 0;
         size = size * 10 + (uint64_t)(line[i] - '0');
@@ -27,12 +31,16 @@ static uint64_t ehlo_read_size(const char *line, size_t len)
 
 static void ehlo_read_line(const char *line, size_t len, struct ehlo *ret)
 {
+    for (; len && *line == ' '; line++) /* some put more than one */
+        len--;
     if (ehlo_is_keyword(line, len, "PIPELINING")) {
         ret->pipelining = true;
     } else if (ehlo_is_keyword(line, len, "8BITMIME")) {
         ret->eightbitmime = true;
     } else if (ehlo_is_keyword(line, len, "SMTPUTF8")) {
         ret->smtputf8 = true;
+    } else if (ehlo_is_keyword(line, len, "DSN")) {
+        ret->dsn = true;
     } else if (ehlo_is_keyword(line, len, "SIZE")) {
         ret->size = true;
         ret->size_max = ehlo_read_size(line, len);

@@ -15,6 +15,7 @@ struct ehlo {
     uint64_t size_max; /* octets; 0: no limit told */
     bool eightbitmime; /* RFC 6152 */
     bool smtputf8;     /* RFC 6531 */
+    bool dsn;          /* RFC 3461 */
 };
 
 /* Read the octets of one whole reply to EHLO. Keywords that are not used here, and malformed lines,

@@ -1,6 +1,6 @@
 /*
- * envelope.h - MAIL and RCPT as they go on the wire (RFC 5321 4.1.1.2 and .3, RFC 1870, RFC 6152,
- * RFC 6531).
+ * envelope.h - MAIL and RCPT as they go on the wire (RFC 5321 4.1.1.2 and .3, RFC 1870, RFC 3461,
+ * RFC 6152, RFC 6531).
  *
  * The last gate before the wire: whatever was checked before, an address with a CR, LF, control or
  * stray space is not written, for such an address could carry commands of its own.
@@ -22,6 +22,7 @@ bool envelope_path_is_ascii(const char *path);
  * it. */
 void envelope_write_mail(struct buf *out, const struct mail *mail, const struct ehlo *ehlo,
                          bool smtputf8);
-void envelope_write_rcpt(struct buf *out, const char *address);
+void envelope_write_rcpt(struct buf *out, const struct mail *mail, const struct ehlo *ehlo,
+                         size_t recipient);
 
 #endif

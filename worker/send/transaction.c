@@ -100,7 +100,9 @@ static bool transaction_check(struct transaction *t)
         transcript_settle_rest(t->transcript, PHASE_MAIL, mishap, &reply);
         return false;
     }
-    t->smtputf8 = !mail->sender_ascii || !envelope_path_is_ascii(mail->sender);
+    /* Fields that hold UTF-8 need it as well (RFC 6531 section 3.4), where it can be said. */
+    t->smtputf8 = !mail->sender_ascii || !envelope_path_is_ascii(mail->sender) ||
+                  (mail->has_8bit && t->ehlo->smtputf8);
     for (size_t i = 0; i < mail->recipient_count; i++) {
         const struct mail_recipient *r = &mail->recipients[i];
 
@@ -154,7 +156,7 @@ static void transaction_say(struct transaction *t, struct buf *out)
         t->next = TRANSACTION_RCPT;
         break;
     case TRANSACTION_RCPT:
-        envelope_write_rcpt(out, t->mail->recipients[t->rcpt_next].address);
+        envelope_write_rcpt(out, t->mail, t->ehlo, t->rcpt_next);
         t->rcpts_unanswered++;
         t->rcpt_next = transaction_skip_settled(t, t->rcpt_next + 1);
         if (t->rcpt_next == t->transcript->recipient_count)

@@ -70,8 +70,8 @@ SELECT l.message_pk, l.lease_token, (extract(epoch FROM m.created_at) * 1000000)
        m.message_id, m.mime_message_id, b.content, m.settled, coalesce(a.retry_delays, t.retry_delays),
        l.tenant_id, l.account_id, a.version, a.host, a.port, a.username, a.password_sealed, a.password_key_id,
        coalesce(a.use_tls, a.port = 465), a.tls_verify, a.tls_ca, a.tls_pin, a.timeout_s, a.ttl_s, a.max_connections,
-       a.batch_size, t.client_base_url, t.client_base_url_trusted, t.client_attachment_path, t.client_auth_sealed,
-       t.client_auth_key_id, t.large_file_config
+       a.batch_size, a.dsn_notify, a.dsn_ret, t.client_base_url, t.client_base_url_trusted, t.client_attachment_path,
+       t.client_auth_sealed, t.client_auth_key_id, t.large_file_config
   FROM leased l
   JOIN mailproxy.message m ON m.message_pk = l.message_pk
   JOIN mailproxy.account a ON a.tenant_id = l.tenant_id AND a.account_id = l.account_id
