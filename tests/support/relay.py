@@ -4,22 +4,28 @@
     relay.on("rcpt", lambda session, arg: "550 5.1.1 no such user" if "bad" in arg else None)   # None: the usual
     relay.on("dot", ["451 4.3.0 later"])                                  # the first time; afterwards the usual
 
-Steps: greeting ehlo helo mail rcpt data dot rset noop quit. A reply may also be CUT (close without a word), or
-RESET (close so that the peer sees a TCP reset). A callable may block; each connection has its own thread.
+Steps: greeting ehlo helo starttls auth credentials mail rcpt data dot rset noop quit; `auth` answers the command,
+`credentials` what follows a 334. A reply may also be CUT (close without a word), RESET (close so that the peer sees a TCP
+reset) or SILENCE (say nothing until the peer has gone). A callable may block; each connection has its own thread.
 """
 
 import select
 import socket
+import ssl
 import struct
 import threading
 import time
 
 CUT = object()
 RESET = object()
+SILENCE = object()
 
 USUAL = {
     "greeting": "220 relay.test ESMTP",
     "helo": "250 relay.test",
+    "starttls": "220 2.0.0 go ahead",
+    "auth": "334 ",
+    "credentials": "235 2.7.0 welcome",
     "mail": "250 2.1.0 sender ok",
     "rcpt": "250 2.1.5 recipient ok",
     "data": "354 end with <CRLF>.<CRLF>",
@@ -97,7 +103,12 @@ class Session:
 
 
 class Relay:
-    def __init__(self, extensions=EXTENSIONS, address="127.0.0.1", port=0):
+    def __init__(self, extensions=EXTENSIONS, address="127.0.0.1", port=0, certificate=None):
+        """`certificate`, (file, key file): STARTTLS is offered, and begins TLS."""
+        self.context = None
+        if certificate:
+            self.context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+            self.context.load_cert_chain(*certificate)
         self.extensions = extensions
         self.steps = {}
         self.sessions = []
@@ -163,7 +174,7 @@ class Relay:
 
     def _reply_for(self, step, session, argument):
         reply = self.steps.get(step)
-        usual = TOO_EARLY[step] if session.is_too_early(step) else self._usual_reply(step)
+        usual = TOO_EARLY[step] if session.is_too_early(step) else self._usual_reply(step, session)
         if isinstance(reply, list):
             if usual is TOO_EARLY.get(step):
                 return usual
@@ -173,10 +184,12 @@ class Relay:
             reply = reply(session, argument)
         return usual if reply is None else reply
 
-    def _usual_reply(self, step):
+    def _usual_reply(self, step, session):
         if step != "ehlo":
             return USUAL[step]
         lines = ["relay.test", *self.extensions]
+        if self.context and not isinstance(session.conn, ssl.SSLSocket):
+            lines.append("STARTTLS")
         return "\r\n".join(f"250{'-' if i + 1 < len(lines) else ' '}{t}" for i, t in enumerate(lines))
 
     def _answer(self, step, session, argument=""):
@@ -190,6 +203,11 @@ class Relay:
         if reply is CUT or reply is RESET:
             self.note("cut", session)
             return None
+        if reply is SILENCE:
+            self.note("silence", session)
+            while session.conn.recv(65536):
+                pass
+            return None
         self.note(f"{step}-reply", session)
         session.conn.sendall(reply.encode() + b"\r\n")
         return reply[:1]
@@ -202,13 +220,19 @@ class Relay:
             session.commands.append(command)
             step = command.split(" ", 1)[0].split(":", 1)[0].lower()
             self.note(step, session)
-            if step not in ("ehlo", *USUAL) or step in ("greeting", "dot"):
+            if step not in ("ehlo", *USUAL) or step in ("greeting", "dot", "credentials"):
                 session.conn.sendall(b"500 5.5.1 unknown command\r\n")
                 continue
             first = self._answer(step, session, command)
             if first is None or step == "quit":
                 return
-            if step in ("ehlo", "helo", "rset"):
+            if step == "starttls" and first == "2":
+                session.conn = self.context.wrap_socket(session.conn, server_side=True)
+            elif step == "auth" and first == "3":
+                session.read_line()
+                if self._answer("credentials", session) is None:
+                    return
+            elif step in ("ehlo", "helo", "rset"):
                 session.sender, session.recipients = None, []
             elif step == "mail" and first == "2":
                 session.sender, session.recipients = path_of(command), []
