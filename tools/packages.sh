@@ -9,7 +9,7 @@ PACKAGES=(
     postgresql-15 postgresql-client-15 openssl curl util-linux procps ca-certificates
     # test: unit tests, scripted and real SMTP peers, sanitizers, fuzzing, lint
     libcmocka-dev python3-pytest python3-pytest-xdist python3-psycopg python3-aiosmtpd python3-jsonschema
-    python3-prometheus-client postfix
+    python3-prometheus-client postfix sasl2-bin libsasl2-modules
     clang clang-format clang-tidy llvm libclang-rt-14-dev shellcheck pyflakes3
 )
 
