@@ -71,7 +71,8 @@ static void flow_job_return(struct flow_job *job)
 
     job->claim = NULL;
     flow_job_free(job);
-    take_return(f->taker, &claim, 1);
+    lease_set_in_flight(f->lease, f->jobs);
+    take_return(f->taker, claim);
     event_defer(f->loop, flow_pump_later, f);
     flow_tell_moved(f);
 }
@@ -210,7 +211,7 @@ void flow_got_claim(void *arg, struct claim *claim)
 
     if (!job || f->closed) {
         free(job);
-        take_return(f->taker, &claim, 1);
+        take_return(f->taker, claim);
         return;
     }
     job->flow = f;

@@ -47,6 +47,7 @@ struct taker {
     uint32_t claim_max;      /* it might give at most so many messages */
     uint32_t polls;
     struct event_timer poll, soon;
+    struct db_array returned_pks, returned_tokens; /* to be handed back at the turn's end */
 };
 
 static int take_compare_accounts(const void *a, const void *b)
@@ -304,25 +305,32 @@ void take_release(struct taker *taker, const struct claim *claim)
         event_timer_start(taker->loop, &taker->soon, delay_ms, take_run_timer, taker);
 }
 
-void take_return(struct taker *taker, struct claim **claims, size_t count)
+/* All that was handed back since the last time. */
+static void take_return_now(void *arg)
 {
-    struct db_array pks = db_array_of(DB_INT8), tokens = db_array_of(DB_INT8);
+    struct taker *taker = arg;
     struct db_params params = {0};
     struct error err;
 
-    for (size_t i = 0; i < count; i++) {
-        db_array_int(&pks, claims[i]->message_pk);
-        db_array_int(&tokens, claims[i]->lease_token);
-        take_release(taker, claims[i]);
-        claim_free(claims[i]);
-    }
-    db_param_array(&params, &pks);
-    db_param_array(&params, &tokens);
-    if (db_array_check(&pks, &err) || db_array_check(&tokens, &err) ||
+    db_param_array(&params, &taker->returned_pks);
+    db_param_array(&params, &taker->returned_tokens);
+    if (db_array_check(&taker->returned_pks, &err) ||
+        db_array_check(&taker->returned_tokens, &err) ||
         db_async_run(taker->db, &SQL_RETURN_CLAIMS, &params, NULL, NULL, &err))
-        log_error(LOG_ERROR, "claim", "return_failed", &err); /* leased until this worker's end */
-    db_array_clear(&pks);
-    db_array_clear(&tokens);
+        log_error(LOG_ERROR, "claim", "return_failed", &err); /* the next recovery finds them */
+    db_array_clear(&taker->returned_pks);
+    db_array_clear(&taker->returned_tokens);
+    taker->returned_pks = db_array_of(DB_INT8);
+    taker->returned_tokens = db_array_of(DB_INT8);
+}
+
+void take_return(struct taker *taker, struct claim *claim)
+{
+    db_array_int(&taker->returned_pks, claim->message_pk);
+    db_array_int(&taker->returned_tokens, claim->lease_token);
+    event_defer(taker->loop, take_return_now, taker);
+    take_release(taker, claim);
+    claim_free(claim);
 }
 
 enum err take_new(struct event_loop *loop, struct db_async *db, const struct config *config,
@@ -336,6 +344,8 @@ enum err take_new(struct event_loop *loop, struct db_async *db, const struct con
     taker->db = db;
     taker->config = config;
     taker->calls = *calls;
+    taker->returned_pks = db_array_of(DB_INT8);
+    taker->returned_tokens = db_array_of(DB_INT8);
     taker->held_max = (uint32_t)config->worker_connections * TAKE_HELD_PER_CONNECTION;
     event_timer_start(loop, &taker->poll, TAKE_POLL_MS, take_poll, taker);
     *ret = taker;
@@ -348,6 +358,9 @@ void take_free(struct taker *taker)
         return;
     event_timer_stop(taker->loop, &taker->poll);
     event_timer_stop(taker->loop, &taker->soon);
+    event_undefer(taker->loop, take_return_now, taker);
+    db_array_clear(&taker->returned_pks);
+    db_array_clear(&taker->returned_tokens);
     while (taker->accounts) {
         struct take_held_account *account = *(struct take_held_account **)taker->accounts;
 

@@ -37,7 +37,8 @@ void take_reconnected(struct taker *taker);
 /* The claim has left the worker's hands (its result waits to be recorded); the claim stays the
  * caller's. */
 void take_release(struct taker *taker, const struct claim *claim);
-/* Hand back untried claims; consumes them and calls take_release() for each. */
-void take_return(struct taker *taker, struct claim **claims, size_t count);
+/* Hand an untried claim back, together with others of this turn; consumes it and does what
+ * take_release() does. */
+void take_return(struct taker *taker, struct claim *claim);
 
 #endif
