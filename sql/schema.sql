@@ -203,6 +203,30 @@ END $$;
 COMMENT ON FUNCTION mailproxy.create_partitions(days_ahead integer) IS 'Create the missing day partitions from today to days_ahead; returns how many were made. Run daily by a worker; safe to run by hand.';
 
 --
+-- Name: instance_tell_suspension(); Type: FUNCTION; Schema: mailproxy; Owner: -
+--
+
+CREATE FUNCTION mailproxy.instance_tell_suspension() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+    IF NEW.active <> OLD.active THEN
+        NEW.suspension_seq := OLD.suspension_seq + 1;
+    END IF;
+    IF NEW.suspension_seq <> OLD.suspension_seq THEN
+        PERFORM pg_notify('mailproxy_wake', 'suspension');
+    END IF;
+    RETURN NEW;
+END $$;
+
+--
+-- Name: FUNCTION instance_tell_suspension(); Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON FUNCTION mailproxy.instance_tell_suspension() IS 'Trigger: whatever suspends or activates raises instance.suspension_seq and wakes the workers.';
+
+--
 -- Name: local_time(timestamp with time zone, text); Type: FUNCTION; Schema: mailproxy; Owner: -
 --
 
@@ -222,6 +246,34 @@ END $$;
 --
 
 COMMENT ON FUNCTION mailproxy.local_time(moment timestamp with time zone, time_zone text) IS 'The wall clock in a time zone; null when PostgreSQL knows no such zone.';
+
+--
+-- Name: lock_suspended(bigint[]); Type: FUNCTION; Schema: mailproxy; Owner: -
+--
+
+CREATE FUNCTION mailproxy.lock_suspended(message_pks bigint[]) RETURNS bigint[]
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+    tenant_ids text[];
+BEGIN
+    tenant_ids := ARRAY(SELECT DISTINCT m.tenant_id FROM mailproxy.message m
+                         WHERE m.message_pk = ANY (message_pks) AND m.batch_code IS NOT NULL);
+    IF cardinality(tenant_ids) = 0 THEN
+        RETURN '{}';
+    END IF;
+    PERFORM FROM mailproxy.tenant t WHERE t.tenant_id = ANY (tenant_ids) ORDER BY t.tenant_id FOR SHARE;
+    RETURN ARRAY(SELECT m.message_pk
+                   FROM mailproxy.message m JOIN mailproxy.tenant t USING (tenant_id)
+                  WHERE m.message_pk = ANY (message_pks) AND m.batch_code = ANY (t.suspended_batches));
+END $$;
+
+--
+-- Name: FUNCTION lock_suspended(message_pks bigint[]); Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON FUNCTION mailproxy.lock_suspended(message_pks bigint[]) IS 'Of these messages, those whose batch is suspended. No batch of their tenants can be suspended or activated until the transaction ends. To be called before their queue rows are locked, for rows that are about to leave a worker''s hands: held or ready.';
 
 --
 -- Name: polling_interval(integer, text, timestamp with time zone); Type: FUNCTION; Schema: mailproxy; Owner: -
@@ -340,6 +392,65 @@ $$;
 --
 
 COMMENT ON FUNCTION mailproxy.sync_is_due(sync mailproxy.tenant_sync, tenant_active boolean, interval_s bigint) IS 'Is the tenant to be called now? There is news, or it is active and the interval (null: no polling) is over; never during the pause after a failure.';
+
+--
+-- Name: tenant_apply_suspension(); Type: FUNCTION; Schema: mailproxy; Owner: -
+--
+
+CREATE FUNCTION mailproxy.tenant_apply_suspension() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    AS $$
+DECLARE
+    change  record;
+    changed boolean := false;
+BEGIN
+    FOR change IN
+        SELECT n.tenant_id, n.suspended_batches AS codes,
+               ARRAY(SELECT unnest(n.suspended_batches) EXCEPT SELECT unnest(o.suspended_batches) EXCEPT SELECT '*') AS added,
+               NOT '*' = ANY (n.suspended_batches) AND NOT o.suspended_batches <@ n.suspended_batches AS some_ended
+          FROM tenant_after n JOIN tenant_before o USING (tenant_id)
+         WHERE n.suspended_batches <> o.suspended_batches
+         ORDER BY n.tenant_id
+    LOOP
+        changed := true;
+        -- Below that level the queries here would not see what was enqueued while the tenant's row was waited for.
+        IF current_setting('transaction_isolation') <> 'read committed' THEN
+            RAISE EXCEPTION 'tenant.suspended_batches can be changed at isolation level read committed only'
+                USING HINT = 'BEGIN ISOLATION LEVEL READ COMMITTED';
+        END IF;
+        UPDATE mailproxy.queue q
+           SET state = 'held'
+         WHERE q.message_pk = ANY (ARRAY(
+                   SELECT w.message_pk
+                     FROM mailproxy.message m JOIN mailproxy.queue w USING (message_pk)
+                    WHERE m.tenant_id = change.tenant_id AND m.batch_code = ANY (change.added)
+                      AND m.batch_code IS NOT NULL AND w.state IN ('ready', 'scheduled')
+                    ORDER BY w.message_pk
+                      FOR UPDATE OF w));
+        CONTINUE WHEN NOT change.some_ended;
+        UPDATE mailproxy.queue q
+           SET state = CASE WHEN q.due_at <= now() THEN 'ready' ELSE 'scheduled' END::mailproxy.queue_state
+         WHERE q.message_pk = ANY (ARRAY(
+                   SELECT w.message_pk
+                     FROM mailproxy.queue w JOIN mailproxy.message m USING (message_pk)
+                    WHERE w.state = 'held' AND w.tenant_id = change.tenant_id
+                      AND (m.batch_code = ANY (change.codes)) IS NOT TRUE
+                    ORDER BY w.message_pk
+                      FOR UPDATE OF w));
+    END LOOP;
+    IF changed THEN -- last: whoever suspends something of another tenant waits for this row
+        UPDATE mailproxy.instance SET suspension_seq = suspension_seq + 1;
+    END IF;
+    RETURN NULL;
+END $$;
+
+--
+-- Name: FUNCTION tenant_apply_suspension(); Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON FUNCTION mailproxy.tenant_apply_suspension() IS 'Trigger: the queue follows tenant.suspended_batches. Waiting messages of a batch that was added become held, held ones of a batch that is not suspended any more become ready or scheduled; a whole tenant ("*") is passed by where it is claimed, and no row is touched for it.';
 
 --
 -- Name: wake_workers(); Type: FUNCTION; Schema: mailproxy; Owner: -
@@ -819,6 +930,7 @@ CREATE TABLE mailproxy.instance (
     bounce_uidvalidity bigint,
     bounce_last_uid bigint,
     bounce_last_sync_at timestamp with time zone,
+    suspension_seq bigint DEFAULT 1 NOT NULL,
     CONSTRAINT instance_api_token_names_its_key CHECK ((num_nulls(api_token_sealed, api_token_key_id) = ANY (ARRAY[0, 2]))),
     CONSTRAINT instance_bounce_imap_port_is_tcp CHECK (((bounce_imap_port >= 1) AND (bounce_imap_port <= 65535))),
     CONSTRAINT instance_bounce_password_names_its_key CHECK ((num_nulls(bounce_imap_password_sealed, bounce_imap_password_key_id) = ANY (ARRAY[0, 2]))),
@@ -873,6 +985,12 @@ COMMENT ON COLUMN mailproxy.instance.bounce_return_path IS 'The address bounces 
 --
 
 COMMENT ON COLUMN mailproxy.instance.bounce_last_uid IS 'The last message of the mailbox that was read; good while its UIDVALIDITY (RFC 9051 2.3.1.1) is bounce_uidvalidity.';
+
+--
+-- Name: COLUMN instance.suspension_seq; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.instance.suspension_seq IS 'Raised by whatever suspends or activates: a worker that sees it changed hands back what it must not begin any more.';
 
 --
 -- Name: lease_token_seq; Type: SEQUENCE; Schema: mailproxy; Owner: -
@@ -1173,7 +1291,8 @@ CREATE TABLE mailproxy.tenant (
     CONSTRAINT tenant_expiry_needs_a_key CHECK (((api_key_expires_at IS NULL) OR (api_key_hash IS NOT NULL))),
     CONSTRAINT tenant_id_is_short CHECK (((octet_length(tenant_id) >= 1) AND (octet_length(tenant_id) <= 255))),
     CONSTRAINT tenant_report_secret_names_its_key CHECK ((num_nulls(report_secret_sealed, report_secret_key_id) = ANY (ARRAY[0, 2]))),
-    CONSTRAINT tenant_retry_delays_are_seconds CHECK ((0 <= ALL (retry_delays)))
+    CONSTRAINT tenant_retry_delays_are_seconds CHECK ((0 <= ALL (retry_delays))),
+    CONSTRAINT tenant_suspended_batches_have_codes CHECK ((array_position(suspended_batches, NULL::text) IS NULL))
 );
 
 --
@@ -1459,6 +1578,12 @@ CREATE INDEX event_by_message ON ONLY mailproxy.event USING btree (message_pk);
 CREATE INDEX event_unreported ON ONLY mailproxy.event USING btree (tenant_id, event_pk) WHERE (reported_at IS NULL);
 
 --
+-- Name: message_by_batch; Type: INDEX; Schema: mailproxy; Owner: -
+--
+
+CREATE INDEX message_by_batch ON mailproxy.message USING btree (tenant_id, batch_code) WHERE (batch_code IS NOT NULL);
+
+--
 -- Name: message_listing; Type: INDEX; Schema: mailproxy; Owner: -
 --
 
@@ -1475,6 +1600,12 @@ CREATE INDEX message_listing_of_all ON mailproxy.message USING btree (priority, 
 --
 
 COMMENT ON INDEX mailproxy.message_listing_of_all IS 'GET /messages without a tenant, in its order. None of its columns is ever updated: updates of a message stay HOT.';
+
+--
+-- Name: queue_held; Type: INDEX; Schema: mailproxy; Owner: -
+--
+
+CREATE INDEX queue_held ON mailproxy.queue USING btree (tenant_id, account_id) WHERE (state = 'held'::mailproxy.queue_state);
 
 --
 -- Name: queue_leased; Type: INDEX; Schema: mailproxy; Owner: -
@@ -1495,6 +1626,12 @@ CREATE INDEX queue_ready ON mailproxy.queue USING btree (tenant_id, account_id, 
 CREATE INDEX queue_scheduled ON mailproxy.queue USING btree (due_at) WHERE (state = 'scheduled'::mailproxy.queue_state);
 
 --
+-- Name: queue_scheduled_by_account; Type: INDEX; Schema: mailproxy; Owner: -
+--
+
+CREATE INDEX queue_scheduled_by_account ON mailproxy.queue USING btree (tenant_id, account_id) WHERE (state = 'scheduled'::mailproxy.queue_state);
+
+--
 -- Name: rule_in_order; Type: INDEX; Schema: mailproxy; Owner: -
 --
 
@@ -1507,6 +1644,12 @@ CREATE INDEX rule_in_order ON mailproxy.rule USING btree (priority, rule_id);
 CREATE INDEX worker_alive ON mailproxy.worker USING btree (epoch) WHERE (ended_at IS NULL);
 
 --
+-- Name: instance instance_tell_suspension; Type: TRIGGER; Schema: mailproxy; Owner: -
+--
+
+CREATE TRIGGER instance_tell_suspension BEFORE UPDATE ON mailproxy.instance FOR EACH ROW EXECUTE FUNCTION mailproxy.instance_tell_suspension();
+
+--
 -- Name: instance instance_wakes_workers; Type: TRIGGER; Schema: mailproxy; Owner: -
 --
 
@@ -1517,6 +1660,12 @@ CREATE TRIGGER instance_wakes_workers AFTER UPDATE OF active ON mailproxy.instan
 --
 
 CREATE TRIGGER rule_wakes_workers AFTER INSERT OR DELETE OR UPDATE OR TRUNCATE ON mailproxy.rule FOR EACH STATEMENT EXECUTE FUNCTION mailproxy.wake_workers();
+
+--
+-- Name: tenant tenant_apply_suspension; Type: TRIGGER; Schema: mailproxy; Owner: -
+--
+
+CREATE TRIGGER tenant_apply_suspension AFTER UPDATE ON mailproxy.tenant REFERENCING OLD TABLE AS tenant_before NEW TABLE AS tenant_after FOR EACH STATEMENT EXECUTE FUNCTION mailproxy.tenant_apply_suspension();
 
 --
 -- Name: account_counter account_counter_tenant_id_account_id_fkey; Type: FK CONSTRAINT; Schema: mailproxy; Owner: -

@@ -259,6 +259,30 @@ static void insert_reopen(struct draft_batch *batch)
             batch->items[i].fate = DRAFT_OPEN;
 }
 
+/* No batch of these tenants is suspended from here on until all is stored: locked before the first
+ * piece, so that no later one waits for a tenant while earlier ones hold queue rows. */
+static enum err insert_share_tenants(struct db_conn *db, const struct draft_batch *batch,
+                                     struct error *err)
+{
+    struct db_array tenant_ids = db_array_of(DB_TEXT);
+    struct db_params params = {0};
+    PGresult *res = NULL;
+    enum err rc = ERR_OK;
+
+    for (size_t i = 0; i < batch->count; i++)
+        if (batch->items[i].fate == DRAFT_OPEN && batch->items[i].batch_code)
+            db_array_text(&tenant_ids, batch->items[i].tenant_id);
+    if (tenant_ids.count) {
+        rc = db_array_check(&tenant_ids, err);
+        db_param_array(&params, &tenant_ids);
+        if (!rc)
+            rc = db_run(db, &SQL_SHARE_TENANTS, &params, &res, err);
+    }
+    PQclear(res);
+    db_array_clear(&tenant_ids);
+    return rc;
+}
+
 struct insert_job {
     struct draft_batch *batch;
     transaction_fn *also;
@@ -272,9 +296,10 @@ static enum err insert_run(struct db_conn *db, void *arg, struct error *err)
     struct draft_batch *batch = job->batch;
     struct insert_piece piece;
     size_t at = 0;
-    enum err rc = ERR_OK;
+    enum err rc;
 
     insert_reopen(batch);
+    rc = insert_share_tenants(db, batch, err);
     for (insert_cut(batch, &at, &piece); piece.count && !rc; insert_cut(batch, &at, &piece))
         rc = insert_piece_store(db, &piece, err);
     if (!rc)

@@ -12,9 +12,10 @@ import pytest
 from support.builds import ROOT
 
 BIG = ["message", "queue", "event", "attempt", "message_body", "command_log"]
-HOT = ["claim/claim_messages", "record/record_attempts", "sweep/promote_due", "sweep/reap_workers",
-       "intake/enqueue_messages", "intake/replace_messages", "control/list_messages", "control/list_events",
-       "control/cleanup_messages", "control/delete_messages", "control/find_message_tenants", "report/claim_tenants",
+HOT = ["claim/claim_messages", "claim/return_claims", "claim/recover_leases", "claim/list_suspended_leases", "claim/end_worker",
+       "record/record_attempts", "sweep/promote_due", "sweep/reap_workers", "intake/enqueue_messages",
+       "intake/replace_messages", "control/list_messages", "control/list_events", "control/cleanup_messages",
+       "control/delete_messages", "control/find_message_tenants", "control/count_pending", "report/claim_tenants",
        "report/load_events", "report/acknowledge_reports", "sweep/fold_counters", "metrics/read_account_counters",
        "metrics/read_untold", "metrics/read_durations", "metrics/read_replies", "metrics/read_service",
        "control/list_commands"]
@@ -25,6 +26,7 @@ UNCONDITIONAL = {
     ("reap_workers", "queue_leased"),  # what is in flight, and nothing unless a worker died
     ("read_service", "queue_leased"),  # what is in flight
     ("read_untold", "event_unreported"),  # what no tenant was told of
+    ("count_pending", "queue_leased"),  # what is in flight: as much as the workers hold
 }
 
 # 20 tenants with 5 accounts each; 20,000 messages queued, most of them for one tenant, 50,000 finished.

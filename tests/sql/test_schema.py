@@ -93,6 +93,7 @@ REFUSED = [
     ("UPDATE mailproxy.account_state SET gate_until = now()", "account_state_gate_has_a_reason"),
     ("UPDATE mailproxy.tenant SET api_key_hash = '\\x00'", "tenant_api_key_hash_is_sha256"),
     ("UPDATE mailproxy.tenant SET client_auth_sealed = '\\x00'", "tenant_client_auth_names_its_key"),
+    ("UPDATE mailproxy.tenant SET suspended_batches = '{NULL}'", "tenant_suspended_batches_have_codes"),
     ("UPDATE mailproxy.tenant_sync SET told_seq = news_seq + 1", "tenant_sync_told_what_was_news"),
     ("UPDATE mailproxy.tenant_sync SET lease_token = 1", "tenant_sync_lease_is_whole"),
     ("INSERT INTO mailproxy.instance (instance_id) VALUES (2)", "instance_is_one_row"),

@@ -1,15 +1,21 @@
 -- end_worker: the worker says goodbye; what it still holds goes back.
 -- $1 bigint epoch
--- Rows: messages and tenant calls handed back.
--- Locks: the worker's row and its leases.
+-- Rows: messages and tenant calls handed back. Messages of a suspended batch become held.
+-- Locks: the worker's row, shares the tenants of messages with a batch code (lock_suspended), then its leases.
+-- Plan: index queue_leased.
 -- Called by: lease_end() in worker/claim/lease.c.
 WITH ended AS (
     UPDATE mailproxy.worker SET ended_at = now(), ended_how = 'stopped', in_flight = 0
      WHERE epoch = $1::bigint AND ended_at IS NULL
+), suspended AS MATERIALIZED (
+    SELECT mailproxy.lock_suspended(ARRAY(SELECT message_pk FROM mailproxy.queue
+                                           WHERE state = 'leased' AND lease_epoch = $1::bigint)) AS pks
 ), returned AS (
-    UPDATE mailproxy.queue
-       SET state = 'ready', lease_token = NULL, lease_epoch = NULL, leased_at = NULL
-     WHERE state = 'leased' AND lease_epoch = $1::bigint
+    UPDATE mailproxy.queue q
+       SET state = CASE WHEN q.message_pk = ANY (s.pks) THEN 'held' ELSE 'ready' END::mailproxy.queue_state,
+           lease_token = NULL, lease_epoch = NULL, leased_at = NULL
+      FROM suspended s
+     WHERE q.state = 'leased' AND q.lease_epoch = $1::bigint
     RETURNING message_pk
 ), hung_up AS (
     UPDATE mailproxy.tenant_sync SET lease_token = NULL, lease_epoch = NULL, leased_at = NULL

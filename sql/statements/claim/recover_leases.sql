@@ -1,12 +1,19 @@
 -- recover_leases: hand back what a claim leased whose answer never arrived.
 -- $1 bigint worker epoch  $2 bigint[] lease tokens the worker knows of
--- Rows: how many went back.
+-- Rows: how many went back. Those of a suspended batch become held.
+-- Locks: shares the tenants of messages with a batch code (lock_suspended), then the queue rows.
 -- Plan: index queue_leased.
 -- Called by: take_recover() in worker/claim/take.c.
-WITH recovered AS (
-    UPDATE mailproxy.queue
-       SET state = 'ready', lease_token = NULL, lease_epoch = NULL, leased_at = NULL, attempts = greatest(attempts - 1, 0)
-     WHERE state = 'leased' AND lease_epoch = $1::bigint AND lease_token <> ALL ($2::bigint[])
+WITH suspended AS MATERIALIZED (
+    SELECT mailproxy.lock_suspended(ARRAY(SELECT message_pk FROM mailproxy.queue
+                                           WHERE state = 'leased' AND lease_epoch = $1::bigint
+                                             AND lease_token <> ALL ($2::bigint[]))) AS pks
+), recovered AS (
+    UPDATE mailproxy.queue q
+       SET state = CASE WHEN q.message_pk = ANY (s.pks) THEN 'held' ELSE 'ready' END::mailproxy.queue_state,
+           lease_token = NULL, lease_epoch = NULL, leased_at = NULL, attempts = greatest(q.attempts - 1, 0)
+      FROM suspended s
+     WHERE q.state = 'leased' AND q.lease_epoch = $1::bigint AND q.lease_token <> ALL ($2::bigint[])
     RETURNING 1
 )
 SELECT count(*) FROM recovered;

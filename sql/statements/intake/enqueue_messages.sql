@@ -3,8 +3,8 @@
 -- $6 integer[] attachments  $7 text[] batch_code  $8 text[] mime_message_id  $9 boolean[] is_pec
 -- $10 bigint[] not before, seconds since the epoch  $11 json[] content
 -- Rows: place in the arrays from 1, message_pk. None for a message whose id its tenant has already: it is not stored.
--- Locks: the new rows, in the order of their ids; shares the rows of tenants with a batch code here, so that suspending
---        a batch waits for this transaction and then sees its messages. Waits for another one that stores the same id.
+-- Locks: shares the rows of tenants with a batch code here, so that suspending a batch waits for this transaction and then
+--        sees its messages; then the new rows, in the order of their ids. Waits for another one that stores the same id.
 -- Plan: message_id_is_unique_in_its_tenant for conflicts; joins by message_pk alone.
 -- Called by: insert_enqueue() in server/intake/insert.c.
 WITH draft AS MATERIALIZED (
@@ -25,6 +25,7 @@ stored AS (
     SELECT d.message_pk, d.tenant_id, d.message_id, d.account_id, d.priority, d.size_octets, d.attachments,
            d.batch_code, d.mime_message_id, d.is_pec
       FROM draft d
+     WHERE (SELECT count(*) FROM suspended) >= 0 -- first
      ORDER BY d.tenant_id COLLATE "C", d.message_id COLLATE "C" -- requests that share ids wait for each other, not in a circle
     ON CONFLICT (tenant_id, message_id) DO NOTHING
     RETURNING message_pk, created_at),

@@ -8,9 +8,11 @@
 -- $17 text[] blame (none, recipient, message, account)  $18 text[] phase
 -- Rows: message_pk of those recorded. One that is missing had lost its lease: nothing was changed for it.
 -- An account's fault closes its gate: its messages stay ready and wait for the gate, so that what opens it (time, run-now, an
--- update of the account) lets all of them go at once. A message sent proves the account well.
--- Locks: the messages' queue rows, then account_state rows and tenant_sync rows, each in order. The counters' rows are this
--- worker's own; the first row of an account shares its account_state row, which is why that is never locked FOR UPDATE here.
+-- update of the account) lets all of them go at once. A message sent proves the account well. A deferred message of a suspended
+-- batch becomes held.
+-- Locks: shares the tenants of deferred messages with a batch code (lock_suspended), then the messages' queue rows, then
+-- account_state rows and tenant_sync rows, each in order. The counters' rows are this worker's own; the first row of an account
+-- shares its account_state row, which is why that is never locked FOR UPDATE here.
 -- Plan: primary keys only, also under a generic plan (tests/sql).
 -- Called by: batch_flush() in worker/record/batch.c.
 WITH result AS MATERIALIZED (
@@ -20,10 +22,13 @@ WITH result AS MATERIALIZED (
                   $15::integer[], $16::integer[], $17::text[], $18::text[])
            AS r (message_pk, lease_token, outcome, retry_after_s, retries, reply_code, status, reply, reason,
                  recipients, settled, metadata, queue_ms, compose_ms, connect_ms, send_ms, blame, phase)
+), suspended AS MATERIALIZED (
+    SELECT mailproxy.lock_suspended(ARRAY(SELECT message_pk FROM result WHERE outcome = 'deferred')) AS pks
 ), owned AS MATERIALIZED (
-    SELECT r.*, q.tenant_id, q.account_id, q.attempts, q.lease_epoch,
+    SELECT r.*, r.message_pk = ANY (s.pks) AS suspended, q.tenant_id, q.account_id, q.attempts, q.lease_epoch,
            now() + make_interval(secs => r.retry_after_s) AS next_attempt_at
-      FROM result r
+      FROM suspended s -- first
+     CROSS JOIN result r
       JOIN mailproxy.queue q ON q.message_pk = r.message_pk AND q.lease_token = r.lease_token
      ORDER BY q.message_pk
        FOR UPDATE OF q
@@ -32,7 +37,8 @@ WITH result AS MATERIALIZED (
      WHERE q.message_pk = ANY (ARRAY(SELECT message_pk FROM owned WHERE outcome <> 'deferred'))
 ), rescheduled AS (
     UPDATE mailproxy.queue q
-       SET state = CASE o.blame WHEN 'account' THEN 'ready' ELSE 'scheduled' END::mailproxy.queue_state,
+       SET state = CASE WHEN o.suspended THEN 'held' WHEN o.blame = 'account' THEN 'ready' ELSE 'scheduled' END
+                   ::mailproxy.queue_state,
            due_at = o.next_attempt_at, lease_token = NULL, lease_epoch = NULL, leased_at = NULL
       FROM owned o
      WHERE q.message_pk = o.message_pk AND o.outcome = 'deferred'

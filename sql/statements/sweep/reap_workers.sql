@@ -2,8 +2,9 @@
 -- $1 bigint our own epoch, never reaped here. A worker whose own heartbeat is late, or was late within the last half lease,
 -- reaps nobody: the database may have stood still for all alike, and the others are about to report back.
 -- Rows: per message taken over: message_pk, tenant_id, message_id, account_id, epoch, attempt.
--- Locks: the dead workers' rows (one that another worker is reaping is skipped) and their leases; account_state rows are
--- shared, and counters of epoch 0 written, in order.
+-- Locks: the dead workers' rows (one that another worker is reaping is skipped), shares the tenants of messages with a batch
+-- code (lock_suspended), then the leases; account_state rows are shared, and counters of epoch 0 written, in order.
+-- Messages of a suspended batch become held.
 -- A message taken over is in doubt: the relay may have taken it. An attempt row says so.
 -- Called by: sweep_reap() in worker/sweep/sweep.c.
 WITH dead AS (
@@ -18,10 +19,14 @@ WITH dead AS (
                                  AND own.steady_since < now() - make_interval(secs => own.lease_s / 2.0))
                   FOR UPDATE SKIP LOCKED))
     RETURNING w.epoch
+), suspended AS MATERIALIZED (
+    SELECT mailproxy.lock_suspended(ARRAY(SELECT q.message_pk FROM dead JOIN mailproxy.queue q ON q.lease_epoch = dead.epoch
+                                           WHERE q.state = 'leased')) AS pks
 ), freed AS (
     UPDATE mailproxy.queue q
-       SET state = 'ready', lease_token = NULL, lease_epoch = NULL, leased_at = NULL
-      FROM dead
+       SET state = CASE WHEN q.message_pk = ANY (s.pks) THEN 'held' ELSE 'ready' END::mailproxy.queue_state,
+           lease_token = NULL, lease_epoch = NULL, leased_at = NULL
+      FROM suspended s, dead
      WHERE q.state = 'leased' AND q.lease_epoch = dead.epoch
     RETURNING q.message_pk, q.tenant_id, q.account_id, q.attempts, dead.epoch
 ), hung_up AS (
