@@ -265,11 +265,39 @@ void flow_recorded(void *arg, const struct claim *claim, bool recorded)
     flow_tell_moved(f);
 }
 
-/* Claims nobody has begun to send go back, or are forgotten when they are no longer ours. */
-void flow_drop_unsent(struct flow *f)
+/* Some of the worker's leases. */
+struct flow_choice {
+    const int64_t *lease_tokens; /* ascending; NULL: all of them */
+    size_t count;
+    uint32_t handed_back; /* so far */
+};
+
+static int flow_compare_tokens(const void *a, const void *b)
 {
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+/* send_choose_fn */
+static bool flow_chooses(void *arg, const struct claim *claim)
+{
+    const struct flow_choice *choice = arg;
+
+    return !choice->lease_tokens ||
+           bsearch(&claim->lease_token, choice->lease_tokens, choice->count,
+                   sizeof(choice->lease_tokens[0]), flow_compare_tokens);
+}
+
+/* Claims nobody has begun to send go back, or are forgotten when they are no longer ours. */
+static void flow_drop(struct flow *f, struct flow_choice *choice)
+{
+    uint32_t jobs = f->jobs;
+
     for (struct flow_job *job = f->first, *next; job; job = next) {
         next = job->next;
+        if (!flow_chooses(choice, job->claim))
+            continue;
         if (job->state == JOB_COMPOSING)
             compose_cancel(job->composing);
         if (job->state == JOB_WAITING)
@@ -278,7 +306,29 @@ void flow_drop_unsent(struct flow *f)
             flow_job_return(job);
     }
     if (f->pool)
-        send_pool_withdraw(f->pool);
+        send_pool_withdraw(f->pool, flow_chooses, choice);
+    choice->handed_back = jobs - f->jobs;
+}
+
+void flow_drop_unsent(struct flow *f)
+{
+    struct flow_choice all = {0};
+
+    flow_drop(f, &all);
+}
+
+void flow_hand_back(void *arg, const int64_t *lease_tokens, size_t count)
+{
+    struct flow *f = arg;
+    struct flow_choice suspended = {.lease_tokens = lease_tokens, .count = count};
+    struct log_line l;
+
+    flow_drop(f, &suspended);
+    log_begin(&l, LOG_INFO, "claim", "suspended");
+    log_int(&l, "held", (int64_t)count);
+    log_int(&l, "handed_back", suspended.handed_back);
+    log_str(&l, "note", "the others are being sent already");
+    log_end(&l);
 }
 
 bool flow_is_drained(const struct flow *f)

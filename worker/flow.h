@@ -45,6 +45,9 @@ void flow_recorded(void *arg, const struct claim *claim, bool recorded);
 
 /* Claims nobody has begun to send go back; those that wait for a connection, too. */
 void flow_drop_unsent(struct flow *flow);
+/* The same for those with one of these lease tokens, in ascending order: a suspension_fn, `arg` is
+ * the struct flow. */
+void flow_hand_back(void *arg, const int64_t *lease_tokens, size_t count);
 bool flow_is_drained(const struct flow *flow); /* no job, no unwritten result */
 /* Free the jobs. Call flow_cancel() while compose still stands, flow_clear() after the stages are
  * gone. */

@@ -16,6 +16,7 @@
 #include "common/event.h"
 #include "common/log.h"
 #include "common/secret.h"
+#include "worker/claim/suspension.h"
 #include "worker/compose/compose.h"
 #include "worker/flow.h"
 #include "worker/http_client.h"
@@ -35,6 +36,7 @@ struct worker {
     struct transfers *transfers;
     struct http_client *http;
     struct flow flow; /* and the stages a message goes through */
+    struct suspension *suspension;
     struct reporter *reporter;
     struct sweeper *sweeper;
     bool lost;     /* the lease was lost: drain, then begin a new life */
@@ -77,7 +79,8 @@ static void loop_notified(void *arg, const char *channel, const char *payload)
     struct worker *w = arg;
 
     (void)channel;
-    (void)payload;
+    if (!payload || !strcmp(payload, SUSPENSION_PAYLOAD)) /* NULL: any may have been missed */
+        suspension_wake(w->suspension);
     take_wake(w->flow.taker);
     event_defer(w->loop, loop_wake_reporter, w);
 }
@@ -119,6 +122,7 @@ static void loop_epoch_changed(void *arg, int64_t epoch)
     w->lost = epoch == 0;
     take_set_epoch(w->flow.taker, w->stopping ? 0 : epoch);
     sweep_set_epoch(w->sweeper, w->stopping ? 0 : epoch);
+    suspension_set_epoch(w->suspension, w->stopping ? 0 : epoch);
     reporter_set_epoch(w->reporter, epoch);
     if (w->lost)
         flow_drop_unsent(&w->flow);
@@ -220,6 +224,7 @@ static void loop_signalled(void *arg, int fd, unsigned ready)
     log_end(&l);
     take_set_epoch(w->flow.taker, 0);
     sweep_set_epoch(w->sweeper, 0);
+    suspension_set_epoch(w->suspension, 0);
     reporter_stop(w->reporter);
     flow_drop_unsent(&w->flow);
     event_timer_start(w->loop, &w->grace, w->config->shutdown_grace_seconds * 1000, loop_grace_over,
@@ -281,6 +286,8 @@ static enum err loop_open_stages(struct worker *w, struct error *err)
     if (!rc)
         rc = sweep_new(w->loop, w->work, w->config, loop_wake_claims, w, &w->sweeper, err);
     if (!rc)
+        rc = suspension_new(w->loop, w->work, flow_hand_back, &w->flow, &w->suspension, err);
+    if (!rc)
         rc = lease_new(w->loop, w->work, w->config, loop_epoch_changed, w, &w->flow.lease, err);
     return rc;
 }
@@ -317,6 +324,7 @@ static void loop_close(struct worker *w)
     sweep_free(w->sweeper);
     batch_free(w->flow.recorder);
     lease_free(w->flow.lease);
+    suspension_free(w->suspension);
     take_free(w->flow.taker);
     flow_clear(&w->flow);
     transfers_free(w->transfers);

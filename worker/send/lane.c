@@ -73,6 +73,23 @@ void lane_free(void **tree, struct lanes *lanes, struct lane *lane)
     free(lane);
 }
 
+void lane_push_mail(struct lanes *hungry, struct lane *lane, struct lane_mail *m, bool in_front)
+{
+    if (lane->waiting_count++ == 0)
+        TAILQ_INSERT_TAIL(hungry, lane, hungry_link);
+    if (in_front)
+        TAILQ_INSERT_HEAD(&lane->waiting, m, link);
+    else
+        TAILQ_INSERT_TAIL(&lane->waiting, m, link);
+}
+
+void lane_remove_mail(struct lanes *hungry, struct lane *lane, struct lane_mail *m)
+{
+    TAILQ_REMOVE(&lane->waiting, m, link);
+    if (--lane->waiting_count == 0)
+        TAILQ_REMOVE(hungry, lane, hungry_link);
+}
+
 enum err lane_mail_new(const struct claim *claim, const struct mail *mail, send_done_fn *done,
                        void *arg, struct lane_mail **ret, struct error *err)
 {
@@ -100,4 +117,33 @@ void lane_mail_free(struct lane_mail *m)
         return;
     transcript_free(m->transcript);
     free(m);
+}
+
+void lane_mail_void(struct lane_mail *m)
+{
+    const struct transcript none = {.verdict = policy_judge(PHASE_MAIL, MISHAP_LEASE_LOST, NULL),
+                                    .phase = PHASE_MAIL};
+
+    transcript_copy_verdict(m->transcript, &none);
+}
+
+void lane_finish_mail(struct lane_mail *m)
+{
+    send_done_fn *done = m->done;
+    void *arg = m->arg;
+    struct transcript *transcript = m->transcript;
+
+    m->transcript = NULL;
+    lane_mail_free(m);
+    done(arg, transcript);
+}
+
+void lane_finish_mails(struct lane_mails *mails)
+{
+    struct lane_mail *m;
+
+    while ((m = TAILQ_FIRST(mails))) {
+        TAILQ_REMOVE(mails, m, link);
+        lane_finish_mail(m);
+    }
 }

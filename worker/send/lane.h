@@ -26,6 +26,7 @@ struct lane_mail {
     struct transcript *transcript; /* owned until it is handed over */
     send_done_fn *done;
     void *arg;
+    bool withdrawn; /* not to be begun again */
 };
 TAILQ_HEAD(lane_mails, lane_mail);
 
@@ -67,8 +68,18 @@ struct lane *lane_find(void **tree, struct lanes *lanes, const struct claim_acco
 uint32_t lane_connections_max(const struct lane *lane, const struct config *config, int64_t now_ms);
 void lane_free(void **tree, struct lanes *lanes, struct lane *lane); /* must be empty */
 
+/* `hungry` are the lanes with waiting mails. */
+void lane_push_mail(struct lanes *hungry, struct lane *lane, struct lane_mail *m, bool in_front);
+void lane_remove_mail(struct lanes *hungry, struct lane *lane, struct lane_mail *m);
+
 enum err lane_mail_new(const struct claim *claim, const struct mail *mail, send_done_fn *done,
                        void *arg, struct lane_mail **ret, struct error *err) MUST_CHECK;
 void lane_mail_free(struct lane_mail *m);
+/* It was not begun, and will not be: transcript_is_void(). */
+void lane_mail_void(struct lane_mail *m);
+/* Hand the transcript over, and free the mail. The last thing to do: the callee may send the next
+ * mail. */
+void lane_finish_mail(struct lane_mail *m);
+void lane_finish_mails(struct lane_mails *mails);
 
 #endif

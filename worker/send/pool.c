@@ -45,47 +45,12 @@ static struct event_loop *pool_loop(const struct send_pool *pool)
 
 /* ---- waiting mails ---- */
 
-static void pool_push_mail(struct send_pool *pool, struct lane *lane, struct lane_mail *m,
-                           bool in_front)
-{
-    if (lane->waiting_count++ == 0)
-        TAILQ_INSERT_TAIL(&pool->hungry, lane, hungry_link);
-    if (in_front)
-        TAILQ_INSERT_HEAD(&lane->waiting, m, link);
-    else
-        TAILQ_INSERT_TAIL(&lane->waiting, m, link);
-}
-
 static struct lane_mail *pool_pop_mail(struct send_pool *pool, struct lane *lane)
 {
     struct lane_mail *m = TAILQ_FIRST(&lane->waiting);
 
-    TAILQ_REMOVE(&lane->waiting, m, link);
-    if (--lane->waiting_count == 0)
-        TAILQ_REMOVE(&pool->hungry, lane, hungry_link);
+    lane_remove_mail(&pool->hungry, lane, m);
     return m;
-}
-
-/* Hand the transcript over. The last thing to do: the callee may send the next mail. */
-static void pool_finish_mail(struct lane_mail *m)
-{
-    send_done_fn *done = m->done;
-    void *arg = m->arg;
-    struct transcript *transcript = m->transcript;
-
-    m->transcript = NULL;
-    lane_mail_free(m);
-    done(arg, transcript);
-}
-
-static void pool_finish_mails(struct lane_mails *mails)
-{
-    struct lane_mail *m;
-
-    while ((m = TAILQ_FIRST(mails))) {
-        TAILQ_REMOVE(mails, m, link);
-        pool_finish_mail(m);
-    }
 }
 
 /* ---- connections ---- */
@@ -333,7 +298,7 @@ static void pool_on_open_failed(struct send_pool *pool, struct lane_connection *
         lane->limit = lane->connection_count;
         lane->limit_until_ms = event_loop_now_ms(pool_loop(pool)) + POOL_LIMIT_MS;
         transcript_reset(m->transcript);
-        pool_push_mail(pool, lane, m, true);
+        lane_push_mail(&pool->hungry, lane, m, true);
         pool_serve_one(pool, lane);
         pool_feed(pool);
         return;
@@ -342,7 +307,7 @@ static void pool_on_open_failed(struct send_pool *pool, struct lane_connection *
     lane_free(&pool->tree, &pool->lanes, lane);
     pool_feed(pool);
     TAILQ_INSERT_HEAD(&failed, m, link);
-    pool_finish_mails(&failed);
+    lane_finish_mails(&failed);
 }
 
 static void pool_on_news(void *arg, enum session_news news)
@@ -362,9 +327,13 @@ static void pool_on_news(void *arg, enum session_news news)
         pool_close_parked(c);
     } else if (news == SESSION_STALE) {
         pool_close(c);
-        pool_push_mail(pool, lane, m, true);
-        pool_serve_one(pool, lane);
-        m = NULL;
+        if (m->withdrawn) {
+            lane_mail_void(m);
+        } else {
+            lane_push_mail(&pool->hungry, lane, m, true);
+            pool_serve_one(pool, lane);
+            m = NULL;
+        }
     } else if (!session_was_open(c->session)) {
         pool_on_open_failed(pool, c, m);
         return;
@@ -375,7 +344,7 @@ static void pool_on_news(void *arg, enum session_news news)
     pool_drop_lane_if_empty(pool, lane);
     pool_feed(pool);
     if (m)
-        pool_finish_mail(m);
+        lane_finish_mail(m);
 }
 
 /* ---- the worker's side ---- */
@@ -441,18 +410,46 @@ void send_pool_pause(struct send_pool *pool, bool paused)
     pool_feed(pool);
 }
 
-void send_pool_withdraw(struct send_pool *pool)
+static void pool_withdraw_from_lane(struct send_pool *pool, struct lane *lane,
+                                    send_choose_fn *chooses, void *arg, struct lane_mails *ret)
 {
-    struct transcript none = {.verdict = policy_judge(PHASE_MAIL, MISHAP_LEASE_LOST, NULL),
-                              .phase = PHASE_MAIL};
-    struct lane_mails withdrawn = TAILQ_HEAD_INITIALIZER(withdrawn);
-    struct lane *lane;
+    struct lane_mail *m = TAILQ_FIRST(&lane->waiting), *next_mail;
+    struct lane_connection *c = TAILQ_FIRST(&lane->connections), *next;
 
-    while ((lane = TAILQ_FIRST(&pool->hungry))) {
-        pool_fail_waiting(pool, lane, &none, &withdrawn);
+    for (; m; m = next_mail) {
+        next_mail = TAILQ_NEXT(m, link);
+        if (!chooses(arg, m->claim))
+            continue;
+        lane_remove_mail(&pool->hungry, lane, m);
+        lane_mail_void(m);
+        TAILQ_INSERT_TAIL(ret, m, link);
+    }
+    for (; c; c = next) {
+        next = TAILQ_NEXT(c, link);
+        if (!c->mail || !chooses(arg, c->mail->claim))
+            continue;
+        if (session_was_open(c->session)) {
+            c->mail->withdrawn = true;
+        } else {
+            lane_mail_void(c->mail);
+            TAILQ_INSERT_TAIL(ret, c->mail, link);
+            pool_close(c);
+        }
+    }
+}
+
+void send_pool_withdraw(struct send_pool *pool, send_choose_fn *chooses, void *arg)
+{
+    struct lane_mails withdrawn = TAILQ_HEAD_INITIALIZER(withdrawn);
+    struct lane *lane = TAILQ_FIRST(&pool->lanes), *next;
+
+    for (; lane; lane = next) {
+        next = TAILQ_NEXT(lane, link);
+        pool_withdraw_from_lane(pool, lane, chooses, arg, &withdrawn);
         pool_drop_lane_if_empty(pool, lane);
     }
-    pool_finish_mails(&withdrawn);
+    pool_feed(pool);
+    lane_finish_mails(&withdrawn);
 }
 
 /* The account was changed: idle connections of before are of no use any more. */
@@ -488,7 +485,7 @@ enum err send_pool_send(struct send_pool *pool, const struct claim *claim, const
         return error_set(err, ERR_NOMEM, "out of memory for an account");
     }
     pool_note_version(lane, claim->account->version);
-    pool_push_mail(pool, lane, m, false);
+    lane_push_mail(&pool->hungry, lane, m, false);
     pool_serve_one(pool, lane);
     return ERR_OK;
 }

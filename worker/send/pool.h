@@ -40,7 +40,11 @@ enum err send_pool_send(struct send_pool *pool, const struct claim *claim, const
                         send_done_fn *done, void *arg, struct error *err) MUST_CHECK;
 /* While paused no mail is begun; those under way go on. */
 void send_pool_pause(struct send_pool *pool, bool paused);
-/* Mails that wait for a connection end at once, untried: transcript_is_void(). */
-void send_pool_withdraw(struct send_pool *pool);
+/* Is this mail meant? */
+typedef bool send_choose_fn(void *arg, const struct claim *claim);
+/* Those chosen that wait for a connection, or for one to stand, end at once, untried:
+ * transcript_is_void(). One that is under way goes on, but is not begun again on another connection
+ * when its own proves dead. */
+void send_pool_withdraw(struct send_pool *pool, send_choose_fn *chooses, void *arg);
 
 #endif
