@@ -67,6 +67,14 @@ const struct route routes[] = {
      .doc = "Ends the back-off of accounts and reports, and makes the tenant's sync due. A tenant that asked not to be "
             "disturbed is called when its own token asks for it, or when the query names it.",
      .query = shapes_query_tenant, .in = &shape_run_now},
+    {"POST", "/commands/suspend", AUTH_TENANT, ROUTE_NO_BODY, batches_suspend,
+     "Suspend a batch, a tenant, or the whole service.",
+     .doc = "Messages are accepted and kept. What is at a relay already ends normally; nothing else is begun, in any "
+            "worker, within a second. Reports go on, unless the whole service is suspended.",
+     .query = shapes_query_batch, .answers = shapes_answers_batches},
+    {"POST", "/commands/activate", AUTH_TENANT, ROUTE_NO_BODY, batches_activate,
+     "Let go on what was suspended.",
+     .query = shapes_query_batch, .answers = shapes_answers_batches},
 
     {"GET", "/instance", AUTH_ADMIN, ROUTE_NO_BODY, instance_get, "The deployment's own settings.",
      .answers = shapes_answers_instance},

@@ -50,4 +50,7 @@ route_fn rules_patch;
 route_fn rules_delete;
 route_fn sync_status_get;
 
+route_fn batches_suspend;
+route_fn batches_activate;
+
 #endif

@@ -64,4 +64,8 @@ extern const struct answer shapes_answers_instance[], shapes_answers_instance_ch
 extern const struct field shapes_query_command_log[], shapes_query_command_log_export[];
 extern const struct answer shapes_answers_command_log[], shapes_answers_command_log_export[];
 
+/* shapes_batches.c */
+extern const struct field shapes_query_batch[];
+extern const struct answer shapes_answers_batches[];
+
 #endif

@@ -4,7 +4,7 @@
 -- Locks: the tenant's row, then its held queue rows, then the instance's row; waits for transactions that store messages
 --        with a batch code, or hand some back, in this tenant.
 -- Plan: primary keys; in the trigger, index queue_held.
--- Called by: batches_activate() in server/routes/batches.c.
+-- Called by: batches_run() in server/routes/batches.c.
 WITH found AS MATERIALIZED (
     SELECT t.tenant_id,
            CASE WHEN $2::text IS NOT NULL

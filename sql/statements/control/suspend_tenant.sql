@@ -5,7 +5,7 @@
 -- Locks: the tenant's row, then the batch's waiting queue rows, then the instance's row; waits for transactions that store
 --        messages with a batch code, or hand some back, in this tenant.
 -- Plan: primary keys; in the trigger, index message_by_batch.
--- Called by: batches_suspend() in server/routes/batches.c.
+-- Called by: batches_run() in server/routes/batches.c.
 WITH found AS MATERIALIZED (
     SELECT t.tenant_id,
            CASE WHEN $2::text IS NULL OR '*' = ANY (t.suspended_batches) THEN ARRAY['*']

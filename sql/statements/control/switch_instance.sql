@@ -2,7 +2,7 @@
 -- $1 boolean active
 -- Rows: whether there are other tenants: nothing was changed.
 -- Locks: the instance's row. A trigger on it makes the workers follow.
--- Called by: batches_switch() in server/routes/batches.c.
+-- Called by: batches_run_switch() in server/routes/batches.c.
 WITH others AS MATERIALIZED (
     SELECT EXISTS (SELECT FROM mailproxy.tenant t WHERE t.tenant_id <> 'default') AS exist),
 switched AS (
