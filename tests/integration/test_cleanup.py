@@ -117,7 +117,7 @@ def test_the_current_second_survives_an_age_of_zero(acme):
     pytest.fail("no cleanup ended in the second it began in")
 
 
-@pytest.mark.parametrize("age", [2**31, 2**62, "9" * 18])
+@pytest.mark.parametrize("age", [2**31, 2**62, 2**64, "9" * 30])
 def test_an_age_that_nothing_has_removes_nothing(acme, age):
     acme.enqueue(message("m1"))
     finish(acme, "m1", 10 * WEEK)
@@ -132,7 +132,7 @@ def test_kept_for_ever_is_kept_unless_the_request_says_otherwise(new_system):
     assert clean(api, {"older_than_seconds": WEEK}) == 1
 
 
-@pytest.mark.parametrize("value", ["x", [], {}, 1.5, 2**64, "9" * 30, "\x00"])
+@pytest.mark.parametrize("value", ["x", [], {}, 1.5, "1e3", "\x00"])
 def test_a_bad_age_is_422_and_named_and_removes_nothing(acme, value):
     acme.enqueue(message("m1"))
     finish(acme, "m1", 100 * WEEK)
