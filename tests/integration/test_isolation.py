@@ -28,6 +28,10 @@ COMMANDS = {
     "POST /commands/cleanup-messages": {"body": {"older_than_seconds": 0}},
     "GET /messages": {"query": {"include_history": "true"}},
     "POST /commands/run-now": {},
+    "POST /commands/suspend": {},
+    "POST /commands/suspend (a batch)": {"query": {"batch_code": "news"}},
+    "POST /commands/activate": {},
+    "POST /commands/activate (a batch)": {"query": {"batch_code": "news"}},
 }
 # The tables a tenant's rows are in, and what says whose a row is.
 OWN = ["tenant", "tenant_sync", "account", "account_state", "rate_bucket", "account_counter", "message", "queue", "attempt",
