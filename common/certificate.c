@@ -21,8 +21,7 @@ static const char *certificate_check_block(const char *name, const unsigned char
     X509 *x509;
 
     if (strcmp(name, PEM_STRING_X509) != 0)
-        return strstr(name, "PRIVATE KEY") ? "holds a private key"
-                                           : "holds something that is not a certificate";
+        return "holds something that is not a certificate";
     x509 = d2i_X509(NULL, &at, len);
     X509_free(x509);
     return x509 && at == der + len ? NULL : "holds a certificate that cannot be read";
@@ -30,11 +29,16 @@ static const char *certificate_check_block(const char *name, const unsigned char
 
 const char *certificate_check(const char *pem)
 {
-    BIO *bio = BIO_new_mem_buf(pem, -1);
-    const char *why = bio ? NULL : "cannot be read";
+    BIO *bio;
+    const char *why;
     unsigned long code;
     int count = 0;
 
+    /* Also where OpenSSL would pass over it, as in an indented block: the text is shown again. */
+    if (strstr(pem, "PRIVATE KEY"))
+        return "holds a private key";
+    bio = BIO_new_mem_buf(pem, -1);
+    why = bio ? NULL : "cannot be read";
     while (!why) {
         char *name = NULL, *header = NULL;
         unsigned char *der = NULL;

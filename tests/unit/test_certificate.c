@@ -103,6 +103,8 @@ static void test_a_private_key_is_refused(void **state)
 
     assert_string_equal(certificate_check(pair->key), "holds a private key");
     assert_string_equal(test_check(pair->certificate, pair->key, ""), "holds a private key");
+    /* An indented block is text to OpenSSL, and would be shown with the certificates. */
+    assert_string_equal(test_check(pair->certificate, "  ", pair->key), "holds a private key");
 }
 
 static void test_pins_come_out_in_the_form_of_curl(void **state)
