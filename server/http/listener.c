@@ -26,6 +26,7 @@
 #include "common/log.h"
 #include "server/http/body.h"
 #include "server/http/fields.h"
+#include "server/http/refusal.h"
 #include "server/http/traffic.h"
 
 enum {
@@ -65,39 +66,6 @@ static void listener_log(const struct request *req, const struct reply *reply, i
     log_end(&l);
 }
 
-static void listener_refuse_body(struct reply *reply, enum body_end end)
-{
-    switch (end) {
-    case BODY_TOO_LARGE:
-        reply_detail(reply, 413, "Request body too large");
-        break;
-    case BODY_NO_ROOM:
-        reply_error(reply,
-                    &(struct error){.code = ERR_LIMIT, .text = "no room for a request body"});
-        break;
-    case BODY_AMBIGUOUS:
-        reply_detail(reply, 400, "Content-Length and Transfer-Encoding: one of them, once");
-        break;
-    default:
-        reply_detail(reply, 400, "Request body incomplete or malformed");
-        break;
-    }
-    reply->close = true;
-}
-
-static void listener_refuse_syntax(struct reply *reply, const struct json_syntax_error *syntax)
-{
-    struct buf *out = reply_json(reply, 422);
-
-    buf_printf(out,
-               "{\"detail\":[{\"type\":\"json_invalid\",\"loc\":[\"body\",%zu],\"msg\":\"JSON "
-               "decode error\","
-               "\"input\":{},\"ctx\":{\"error\":",
-               syntax->offset);
-    json_append_string(out, syntax->reason); /* "Invalid \\escape" needs one itself */
-    buf_append_str(out, "}}]}");
-}
-
 /* Read and parse what the route wants of the body. false: answered already. */
 static bool listener_take_body(struct listener *listener, const struct route *route,
                                struct request *req, struct body *body, struct reply *reply)
@@ -119,14 +87,14 @@ static bool listener_take_body(struct listener *listener, const struct route *ro
         return true;
     }
     if (end != BODY_OK) {
-        listener_refuse_body(reply, end);
+        refusal_body(reply, end);
         return false;
     }
     rc = body_parse(body, &req->body, &syntax, &err);
     if (!rc || route->body == ROUTE_ANY_BODY)
         return true;
     if (rc == ERR_INPUT)
-        listener_refuse_syntax(reply, &syntax);
+        refusal_syntax(reply, &syntax);
     else
         reply_error(reply, &err);
     return false;
@@ -174,7 +142,7 @@ static const struct route *listener_run(struct listener *listener, struct reques
         return NULL;
     }
     if (body_check_framing(reply->conn) != BODY_OK) {
-        listener_refuse_body(reply, BODY_AMBIGUOUS);
+        refusal_body(reply, BODY_AMBIGUOUS);
         return NULL;
     }
     route = router_find(listener->routes, req, query, reply);
@@ -203,10 +171,15 @@ static int listener_begin_request(struct mg_connection *conn)
     traffic_begin(listener->context->traffic);
     reply_init(&reply, conn);
     if (request_init(&req, listener->context, info->request_method, info->local_uri_raw,
-                     info->query_string, &err))
-        reply_error(&reply, &err);
-    else
+                     info->query_string, &err)) {
+        if (err.code == ERR_INPUT)
+            refusal_query(&reply);
+        else
+            reply_error(&reply, &err);
+        reply.close = true; /* nobody looked whether the body has one length */
+    } else {
         route = listener_run(listener, &req, info->query_string, &body, &reply);
+    }
     reply_send(&reply);
     traffic_end(listener->context->traffic, route, info->request_method, reply.status,
                 clock_mono_us() - started_us);
@@ -224,19 +197,22 @@ static int listener_begin_request(struct mg_connection *conn)
 }
 
 /* Requests that civetweb refuses by itself: no HTTP, too many or too long headers, a strange
- * version. */
+ * version, a strange method. */
 static int listener_http_error(struct mg_connection *conn, int status, const char *text)
 {
     const struct listener *listener = mg_get_user_data(mg_get_context(conn));
+    const struct mg_request_info *info = mg_get_request_info(conn);
     struct reply reply;
 
     traffic_begin(listener->context->traffic);
     reply_init(&reply, conn);
-    reply_detail(&reply, status, "%s", text);
+    if (!refusal_method(listener->context, listener->routes, info, status, &reply))
+        reply_detail(&reply, status, "%s", text);
     reply.close = true;
     reply_send(&reply);
+    traffic_end(listener->context->traffic, NULL, NULL, reply.status, 0);
     reply_clear(&reply);
-    traffic_end(listener->context->traffic, NULL, NULL, status, 0);
+    mg_set_user_connection_data(conn, conn); /* it has its answer */
     return 0;
 }
 
@@ -244,7 +220,7 @@ static int listener_connected(const struct mg_connection *conn, void **data)
 {
     const struct listener *listener = mg_get_user_data(mg_get_context(conn));
 
-    (void)data;
+    *data = NULL;
     traffic_connected(listener->context->traffic);
     return 0;
 }
@@ -254,6 +230,17 @@ static void listener_disconnected(const struct mg_connection *conn)
     const struct listener *listener = mg_get_user_data(mg_get_context(conn));
 
     traffic_disconnected(listener->context->traffic);
+}
+
+/* civetweb drops a request whose target is "*" or on another host without a word: answer it when
+ * its connection ends for that. */
+static void listener_connection_close(const struct mg_connection *conn)
+{
+    const struct mg_request_info *info = mg_get_request_info(conn);
+
+    if (info && info->request_uri && !info->local_uri_raw && !mg_get_user_connection_data(conn))
+        listener_http_error((struct mg_connection *)conn, 400,
+                            "The request target must be a path of this service");
 }
 
 static int listener_log_message(const struct mg_connection *conn, const char *text)
@@ -338,6 +325,7 @@ static enum err listener_start(struct listener *listener, const char *address, s
         .begin_request = listener_begin_request,
         .http_error = listener_http_error,
         .init_connection = listener_connected,
+        .connection_close = listener_connection_close,
         .connection_closed = listener_disconnected,
         .log_message = listener_log_message,
     };

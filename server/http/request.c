@@ -8,8 +8,6 @@
 
 #include "server/http/shape.h"
 
-enum { REQUEST_QUERY_PARAMS_MAX = 64 };
-
 static int request_hex(char c)
 {
     if (c >= '0' && c <= '9')
@@ -67,26 +65,40 @@ static enum err request_split_path(struct request *req, struct error *err)
     return ERR_OK;
 }
 
+/* "name=value", n octets of it. */
+static enum err request_add_parameter(struct request *req, const char *text, size_t n,
+                                      struct error *err)
+{
+    const char *equals = memchr(text, '=', n);
+    size_t name_n = equals ? (size_t)(equals - text) : n;
+    size_t value_at = equals ? name_n + 1 : n;
+    char *name = request_decode(text, name_n, true);
+    char *value = request_decode(text + value_at, n - value_at, true);
+    enum err rc = ERR_OK;
+
+    if (!name || !value || !cJSON_AddStringToObject(req->query, name, value))
+        rc = error_set(err, ERR_NOMEM, "out of memory for a request's query");
+    free(name);
+    free(value);
+    return rc;
+}
+
 static enum err request_split_query(struct request *req, const char *query, struct error *err)
 {
     enum err rc = ERR_OK;
+    int count = 0;
 
-    for (int i = 0; query && *query && i < REQUEST_QUERY_PARAMS_MAX; i++) {
+    while (query && *query && !rc) {
         size_t n = strcspn(query, "&");
-        size_t name_n = strcspn(query, "=&");
-        char *name = request_decode(query, name_n, true);
-        char *value =
-            request_decode(query + name_n + (name_n < n), n - name_n - (name_n < n), true);
 
-        if (!name || !value || !cJSON_AddStringToObject(req->query, name, value))
-            rc = error_set(err, ERR_NOMEM, "out of memory for a request's query");
-        free(name);
-        free(value);
-        if (rc)
-            return rc;
+        if (n > 0 && ++count > REQUEST_QUERY_PARAMS_MAX) /* the one left out might be the tenant */
+            rc = error_set(err, ERR_INPUT, "more than %d parameters in the query",
+                           REQUEST_QUERY_PARAMS_MAX);
+        else if (n > 0)
+            rc = request_add_parameter(req, query, n, err);
         query += n + (query[n] == '&');
     }
-    return ERR_OK;
+    return rc;
 }
 
 enum err request_init(struct request *req, const struct context *context, const char *method,
@@ -103,8 +115,10 @@ enum err request_init(struct request *req, const struct context *context, const 
         rc = request_split_path(req, err);
     if (!rc)
         rc = request_split_query(req, query, err);
-    if (rc)
+    if (rc) {
         request_clear(req);
+        *req = (struct request){.method = method, .path = path}; /* for the log */
+    }
     return rc;
 }
 

@@ -13,7 +13,7 @@
 #include "server/context.h"
 #include "server/http/reply.h"
 
-enum { REQUEST_SEGMENTS_MAX = 8, REQUEST_ID_OCTETS_MAX = 255 };
+enum { REQUEST_SEGMENTS_MAX = 8, REQUEST_ID_OCTETS_MAX = 255, REQUEST_QUERY_PARAMS_MAX = 64 };
 
 enum caller_kind {
     CALLER_OPEN,   /* no token given, and none is asked for */
@@ -40,7 +40,8 @@ struct request {
 };
 
 /* Take method, path and query apart. NUL (%00) reads as C0 80, as in common/json.h, so that checks
- * find it. */
+ * find it. ERR_INPUT: over REQUEST_QUERY_PARAMS_MAX. Unless it returns ERR_OK,
+ * only method and path are set. */
 enum err request_init(struct request *req, const struct context *context, const char *method,
                       const char *path, const char *query, struct error *err) MUST_CHECK;
 void request_clear(struct request *req);
