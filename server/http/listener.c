@@ -26,6 +26,7 @@
 #include "common/log.h"
 #include "server/http/body.h"
 #include "server/http/fields.h"
+#include "server/http/head.h"
 #include "server/http/refusal.h"
 #include "server/http/traffic.h"
 
@@ -133,11 +134,18 @@ static const struct route *listener_run(struct listener *listener, struct reques
 {
     const struct mg_request_info *info = mg_get_request_info(reply->conn);
     const struct route *route;
+    const char *malformed;
     bool fine;
 
     if (info->num_headers >=
         MG_MAX_HEADERS) { /* civetweb leaves the further ones out: they might frame the body */
         reply_detail(reply, 431, "Too many header fields");
+        reply->close = true;
+        return NULL;
+    }
+    malformed = head_check(info);
+    if (malformed) {
+        reply_detail(reply, 400, "%s", malformed);
         reply->close = true;
         return NULL;
     }
