@@ -173,7 +173,7 @@ static int listener_begin_request(struct mg_connection *conn)
     struct reply reply;
     struct body body = {0};
     struct error err;
-    bool large;
+    bool large, drains;
     int status;
 
     traffic_begin(listener->context->traffic);
@@ -188,14 +188,16 @@ static int listener_begin_request(struct mg_connection *conn)
     } else {
         route = listener_run(listener, &req, info->query_string, &body, &reply);
     }
+    drains = reply.close && body_is_announced(conn) && !body_is_awaited(conn, &body);
+    large = body.charged > LISTENER_LARGE_BODY_OCTETS;
+    request_drop_body(&req);
+    body_clear(&body); /* before the answer: who has it may send as much again */
     reply_send(&reply);
     traffic_end(listener->context->traffic, route, info->request_method, reply.status,
                 clock_mono_us() - started_us);
     listener_log(&req, &reply, started_us);
-    if (reply.close && body_is_announced(conn) && !body_is_awaited(conn, &body))
+    if (drains)
         body_drain(conn);
-    large = body.charged > LISTENER_LARGE_BODY_OCTETS;
-    body_clear(&body);
     request_clear(&req);
     status = reply.status;
     reply_clear(&reply);

@@ -122,6 +122,12 @@ enum err request_init(struct request *req, const struct context *context, const 
     return rc;
 }
 
+void request_drop_body(struct request *req)
+{
+    cJSON_Delete(req->body);
+    req->body = NULL;
+}
+
 void request_clear(struct request *req)
 {
     request_give_db(req);
@@ -129,7 +135,7 @@ void request_clear(struct request *req)
         free(req->segments[i]);
     cJSON_Delete(req->query);
     cJSON_Delete(req->params);
-    cJSON_Delete(req->body);
+    request_drop_body(req);
     free(req->caller.tenant_id);
     *req = (struct request){0};
 }

@@ -45,6 +45,7 @@ struct request {
 enum err request_init(struct request *req, const struct context *context, const char *method,
                       const char *path, const char *query, struct error *err) MUST_CHECK;
 void request_clear(struct request *req);
+void request_drop_body(struct request *req); /* it is answered */
 
 /* The request's database connection, from the pool; borrowed. ERR_LIMIT or ERR_DB_GONE: 503. */
 enum err request_db(struct request *req, struct db_conn **ret, struct error *err) MUST_CHECK;
