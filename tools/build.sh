@@ -67,25 +67,48 @@ build_cmd_lint() { # [step...]
     return $failed
 }
 
-# Fuzz targets need clang; they are built beside the other builds. All run over their corpus, then onwards from it.
+# Fuzz targets need clang; they are built beside the other builds. Each runs over its corpus (tests/fuzz/corpus/NAME) and what was
+# found before (build-fuzz/found/NAME), then onwards from there.
 build_cmd_fuzz() { # [target [seconds]]
-    local seconds=${2:-10} target name ran=0
+    local seconds=${2:-60} target name ran=0 failed=()
     packages_ensure
     CC=clang build_meson "$ROOT/build-fuzz" fuzz --buildtype=debug -Doptimization=1 -Dfuzz=true -Db_lundef=false \
         -Db_sanitize=address,undefined
     for target in "$ROOT"/build-fuzz/tests/fuzz/fuzz_${1:-*}; do
         if [ ! -f "$target" ] || [ ! -x "$target" ]; then continue; fi
         name=${target##*/fuzz_}
-        mkdir -p "$ROOT/build-fuzz/found/$name"
-        say "fuzz $name: $seconds s"
-        (cd "$ROOT/build-fuzz" && "$target" -max_total_time="$seconds" -timeout=10 -print_final_stats=0 -verbosity=0 \
-            -artifact_prefix="found/$name-" "found/$name" "$ROOT/tests/fuzz/corpus/$name" >"$name.log" 2>&1) || {
-            cat "$ROOT/build-fuzz/$name.log" >&2
-            return 1
-        }
+        build_fuzz_one "$target" "$name" "$seconds" || failed+=("$name")
         ran=$((ran + 1))
     done
     [ "$ran" -gt 0 ] || die "fuzz: no target '${1:-}'"
+    [ ${#failed[@]} -eq 0 ] || die "fuzz: found something: ${failed[*]}"
+}
+
+build_fuzz_one() { # program, name, seconds
+    local log=$ROOT/build-fuzz/$2.log pid waited=0
+    mkdir -p "$ROOT/build-fuzz/found/$2"
+    say "fuzz $2: $3 s"
+    (cd "$ROOT/build-fuzz" && exec "$1" -max_total_time="$3" -timeout=10 -artifact_prefix="found/$2-" "found/$2" \
+        "$ROOT/tests/fuzz/corpus/$2") >"$log" 2>&1 &
+    pid=$!
+    while kill -0 "$pid" 2>/dev/null; do
+        sleep 1
+        waited=$((waited + 1))
+        [ $((waited % 15)) -ne 0 ] || say "fuzz $2: $waited s: $(build_fuzz_progress "$log")"
+    done
+    if wait "$pid"; then
+        say "fuzz $2: nothing found, $(build_fuzz_progress "$log")"
+        return 0
+    fi
+    tail -n 40 "$log" >&2
+    say "fuzz $2: FOUND SOMETHING. The whole report: build-fuzz/$2.log. To see it again:"
+    say "    cd build-fuzz && tests/fuzz/fuzz_$2 $(sed -n 's/.*Test unit written to //p' "$log" | tail -n 1)"
+    say "    Once it is mended, keep that file as tests/fuzz/corpus/$2/<what it is>."
+    return 1
+}
+
+build_fuzz_progress() { # log -> "#12345 cov: 345 ... exec/s: 678"
+    grep -a '^#[0-9]' "$1" | tail -n 1 | sed -E 's/\t/ /g; s/^(#[0-9]+) +[^ ]+ +/\1 /; s/ (lim|rss|L|MS):.*//'
 }
 
 build_cmd_schema() {
