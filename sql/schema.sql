@@ -131,6 +131,25 @@ CREATE TYPE mailproxy.report_format AS ENUM (
 COMMENT ON TYPE mailproxy.report_format IS 'Shape of a delivery report entry: only the keys that say something, or all seven with nulls (clients of 2025).';
 
 --
+-- Name: slots; Type: TYPE; Schema: mailproxy; Owner: -
+--
+
+CREATE TYPE mailproxy.slots AS (
+	slots bigint,
+	connections bigint,
+	at_limit boolean,
+	closed_until timestamp with time zone,
+	recheck_at timestamp with time zone,
+	reason text
+);
+
+--
+-- Name: TYPE slots; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON TYPE mailproxy.slots IS 'How many messages of an account may be claimed; null: another claim is at it. connections: how many the worker may hold. No slots: at_limit tells whether a limit is why, closed_until when that will change, recheck_at when to look again, for what is under way may come back untaken, reason what a person may be told.';
+
+--
 -- Name: attempt_bounds_ms(); Type: FUNCTION; Schema: mailproxy; Owner: -
 --
 
@@ -201,6 +220,111 @@ END $$;
 --
 
 COMMENT ON FUNCTION mailproxy.create_partitions(days_ahead integer) IS 'Create the missing day partitions from today to days_ahead; returns how many were made. Run daily by a worker; safe to run by hand.';
+
+--
+-- Name: free_slots(text, text, integer, integer, bigint, integer, integer); Type: FUNCTION; Schema: mailproxy; Owner: -
+--
+
+CREATE FUNCTION mailproxy.free_slots(of_tenant text, of_account text, place integer, places integer, for_worker bigint, usual_connections integer, share integer) RETURNS mailproxy.slots
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+    account record;
+    rate    record;
+    free    bigint;
+    free_at timestamptz;
+    answer  mailproxy.slots;
+    account_leases bigint;
+    tenant_leases  bigint := 0;
+BEGIN
+    answer.at_limit := false;
+    SELECT s.failures, s.gate_reason, coalesce(a.max_connections, usual_connections) AS max_connections,
+           a.limit_per_minute, a.limit_per_hour, a.limit_per_day,
+           t.limit_per_hour AS tenant_per_hour, t.limit_per_day AS tenant_per_day,
+           num_nonnulls(t.limit_per_hour, t.limit_per_day) > 0 AS of_limited_tenant
+      INTO account
+      FROM mailproxy.account_state s
+      JOIN mailproxy.account a ON a.tenant_id = s.tenant_id AND a.account_id = s.account_id
+      JOIN mailproxy.tenant t ON t.tenant_id = s.tenant_id
+     WHERE s.tenant_id = of_tenant AND s.account_id = of_account
+       FOR NO KEY UPDATE OF s SKIP LOCKED;
+    IF NOT FOUND OR (account.of_limited_tenant
+                     AND NOT pg_try_advisory_xact_lock(hashtextextended('mailproxy.limits of ' || of_tenant, 0))) THEN
+        RETURN answer; -- another claim is at it
+    END IF;
+
+    SELECT account.max_connections - coalesce(sum(g.connections), 0) INTO answer.connections
+      FROM mailproxy.connection_grant g
+      JOIN mailproxy.worker w ON w.epoch = g.lease_epoch AND w.ended_at IS NULL
+     WHERE g.tenant_id = of_tenant AND g.account_id = of_account AND g.lease_epoch <> for_worker;
+    answer.connections := greatest(least(answer.connections, share, CASE WHEN account.failures > 0 THEN 1 END), 0);
+
+    -- Before what was taken is summed up: a message recorded in between counts twice then, and never not at all.
+    SELECT count(*) INTO account_leases
+      FROM mailproxy.worker w
+      JOIN mailproxy.queue q ON q.lease_epoch = w.epoch AND q.state = 'leased' AND q.tenant_id = of_tenant
+                            AND q.account_id = of_account
+     WHERE w.ended_at IS NULL;
+    IF account.of_limited_tenant THEN
+        SELECT count(*) INTO tenant_leases
+          FROM mailproxy.worker w
+          JOIN mailproxy.queue q ON q.lease_epoch = w.epoch AND q.state = 'leased' AND q.tenant_id = of_tenant
+         WHERE w.ended_at IS NULL;
+    END IF;
+
+    answer.slots := 2147483647;
+    IF account.failures > 0 AND account_leases > 0 THEN
+        answer.slots := 0;
+        answer.closed_until := now() + interval '1 minute';
+        answer.reason := coalesce(account.gate_reason, 'the account is being tried');
+    END IF;
+    FOR rate IN
+        SELECT l.period, l.length, v.most, v.scope, v.leases
+          FROM (VALUES ('minute'::mailproxy.rate_period, account.limit_per_minute, of_account, account_leases),
+                       ('hour', account.limit_per_hour, of_account, account_leases),
+                       ('day', account.limit_per_day, of_account, account_leases),
+                       ('hour', account.tenant_per_hour, '', tenant_leases),
+                       ('day', account.tenant_per_day, '', tenant_leases)) AS v (period, most, scope, leases)
+          JOIN mailproxy.rate_length l ON l.period = v.period
+         WHERE v.most IS NOT NULL
+    LOOP
+        SELECT rate.most - rate.leases - coalesce(sum(b.taken), 0) INTO free
+          FROM mailproxy.rate_bucket b
+         WHERE b.tenant_id = of_tenant AND b.account_id = rate.scope AND b.period = rate.period
+           AND b.bucket_at > now() - rate.length;
+        IF free > 0 THEN
+            IF rate.scope = '' THEN
+                free := free / places + (place <= free % places)::integer;
+            END IF;
+            answer.slots := least(answer.slots, free);
+            CONTINUE;
+        END IF;
+        answer.slots := 0;
+        answer.at_limit := true;
+        SELECT min(u.bucket_at) + rate.length INTO free_at
+          FROM (SELECT b.bucket_at, sum(b.taken) OVER (ORDER BY b.bucket_at) AS gone
+                  FROM mailproxy.rate_bucket b
+                 WHERE b.tenant_id = of_tenant AND b.account_id = rate.scope AND b.period = rate.period
+                   AND b.bucket_at > now() - rate.length) u
+         WHERE u.gone > -free;
+        free_at := coalesce(free_at, now() + rate.length); -- of those under way
+        IF answer.closed_until IS NULL OR free_at > answer.closed_until THEN
+            answer.closed_until := free_at;
+            answer.reason := format('%srate limit of %s per %s reached', CASE rate.scope WHEN '' THEN 'tenant''s ' END,
+                                    rate.most, rate.period);
+        END IF;
+    END LOOP;
+    answer.recheck_at := CASE WHEN account_leases + tenant_leases > 0 THEN now() + interval '1 second'
+                              ELSE answer.closed_until END;
+    RETURN answer;
+END $$;
+
+--
+-- Name: FUNCTION free_slots(of_tenant text, of_account text, place integer, places integer, for_worker bigint, usual_connections integer, share integer); Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON FUNCTION mailproxy.free_slots(of_tenant text, of_account text, place integer, places integer, for_worker bigint, usual_connections integer, share integer) IS 'How many messages of an account may be claimed now, by its limits, its tenant''s and its state, and over how many connections. The right to them lasts until the transaction ends. Of what is left to the tenant it gets its share, the place-th of so many places.';
 
 --
 -- Name: instance_tell_suspension(); Type: FUNCTION; Schema: mailproxy; Owner: -
@@ -312,6 +436,106 @@ END $$;
 --
 
 COMMENT ON FUNCTION mailproxy.polling_interval(default_s integer, time_zone text, moment timestamp with time zone) IS 'Seconds between two polls of a tenant without news, by the rules at that moment; default_s while no rules are stored, 60 when no enabled rule matches, null (no polling) when none is enabled.';
+
+--
+-- Name: recheck_limits(); Type: FUNCTION; Schema: mailproxy; Owner: -
+--
+
+CREATE FUNCTION mailproxy.recheck_limits() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+    IF TG_OP = 'TRUNCATE' THEN
+        UPDATE mailproxy.account_state s SET gate_recheck_at = now() WHERE s.gate_recheck_at > now();
+    ELSE
+        IF TG_TABLE_NAME = 'rate_bucket' THEN
+            IF OLD.bucket_at <= now() - (SELECT l.length FROM mailproxy.rate_length l WHERE l.period = OLD.period) THEN
+                RETURN NULL; -- it counted no more
+            END IF;
+        END IF;
+        UPDATE mailproxy.account_state s SET gate_recheck_at = now()
+         WHERE s.tenant_id = OLD.tenant_id AND s.gate_recheck_at > now();
+    END IF;
+    PERFORM pg_notify('mailproxy_wake', '');
+    RETURN NULL;
+END $$;
+
+--
+-- Name: FUNCTION recheck_limits(); Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON FUNCTION mailproxy.recheck_limits() IS 'Trigger: the next claim looks again at the accounts that a limit has closed.';
+
+--
+-- Name: reject_ready(text, text, integer); Type: FUNCTION; Schema: mailproxy; Owner: -
+--
+
+CREATE FUNCTION mailproxy.reject_ready(of_tenant text, of_account text, most integer) RETURNS integer
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+    pks bigint[];
+BEGIN
+    pks := ARRAY(SELECT q.message_pk FROM mailproxy.queue q
+                  WHERE q.state = 'ready' AND q.tenant_id = of_tenant AND q.account_id = of_account
+                  ORDER BY q.priority, q.message_pk
+                  LIMIT most
+                    FOR UPDATE SKIP LOCKED);
+    IF cardinality(pks) = 0 THEN
+        RETURN 0;
+    END IF;
+    DELETE FROM mailproxy.queue q WHERE q.message_pk = ANY (pks);
+    UPDATE mailproxy.message m
+       SET state = 'error', reason = 'rate_limit_exceeded', reply_code = NULL, finished_at = now(), updated_at = now()
+     WHERE m.message_pk = ANY (pks);
+    INSERT INTO mailproxy.event (message_pk, event_at, event_type, tenant_id, description)
+    SELECT pk, now(), 'error', of_tenant, 'rate_limit_exceeded' FROM unnest(pks) AS pk;
+    UPDATE mailproxy.tenant_sync s SET news_seq = s.news_seq + 1 WHERE s.tenant_id = of_tenant;
+    PERFORM pg_notify('mailproxy_wake', '');
+    RETURN cardinality(pks);
+END $$;
+
+--
+-- Name: FUNCTION reject_ready(of_tenant text, of_account text, most integer); Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON FUNCTION mailproxy.reject_ready(of_tenant text, of_account text, most integer) IS 'Messages of an account that are due become errors, because its limit is reached and its limit_behavior is reject; returns how many.';
+
+--
+-- Name: stamp_rates(text[], text[], integer[]); Type: FUNCTION; Schema: mailproxy; Owner: -
+--
+
+CREATE FUNCTION mailproxy.stamp_rates(of_tenants text[], of_accounts text[], of_taken integer[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+    INSERT INTO mailproxy.rate_bucket AS b (tenant_id, account_id, period, bucket_at, taken)
+    SELECT u.tenant_id, v.scope, l.period, e.bucket_at, sum(u.taken)
+      FROM unnest(of_tenants, of_accounts, of_taken) AS u (tenant_id, account_id, taken)
+      JOIN mailproxy.tenant t ON t.tenant_id = u.tenant_id
+      JOIN mailproxy.account a ON a.tenant_id = u.tenant_id AND a.account_id = u.account_id
+     CROSS JOIN LATERAL (
+           VALUES ('minute'::mailproxy.rate_period, a.limit_per_minute, u.account_id),
+                  ('hour', a.limit_per_hour, u.account_id), ('day', a.limit_per_day, u.account_id),
+                  ('hour', t.limit_per_hour, ''), ('day', t.limit_per_day, '')) AS v (period, most, scope)
+      JOIN mailproxy.rate_length l ON l.period = v.period
+     CROSS JOIN LATERAL (
+           SELECT to_timestamp(ceil(extract(epoch FROM now()) / (extract(epoch FROM l.length) / 100))
+                               * (extract(epoch FROM l.length) / 100)) AS bucket_at) e
+     WHERE v.most IS NOT NULL AND u.taken > 0
+     GROUP BY u.tenant_id, v.scope, l.period, e.bucket_at
+     ORDER BY u.tenant_id COLLATE "C", v.scope COLLATE "C", l.period, e.bucket_at -- nobody waits for anybody in a circle
+    ON CONFLICT (tenant_id, account_id, period, bucket_at) DO UPDATE SET taken = b.taken + excluded.taken;
+END $$;
+
+--
+-- Name: FUNCTION stamp_rates(of_tenants text[], of_accounts text[], of_taken integer[]); Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON FUNCTION mailproxy.stamp_rates(of_tenants text[], of_accounts text[], of_taken integer[]) IS 'Count what relays have taken, or may have, against the limits of accounts and tenants that have any; as of the end of the slice of time.';
 
 SET default_tablespace = '';
 
@@ -643,6 +867,8 @@ CREATE TABLE mailproxy.account_state (
     failures integer DEFAULT 0 NOT NULL,
     gate_until timestamp with time zone,
     gate_reason text,
+    gate_recheck_at timestamp with time zone,
+    crowded_until timestamp with time zone,
     CONSTRAINT account_state_gate_has_a_reason CHECK ((num_nulls(gate_until, gate_reason) = ANY (ARRAY[0, 2])))
 )
 WITH (fillfactor='50');
@@ -664,6 +890,18 @@ COMMENT ON COLUMN mailproxy.account_state.served_at IS 'When messages of the acc
 --
 
 COMMENT ON COLUMN mailproxy.account_state.gate_until IS 'Claims pass the account by until then; its queue rows are not rewritten for it.';
+
+--
+-- Name: COLUMN account_state.gate_recheck_at; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.account_state.gate_recheck_at IS 'A claim looks again from then on, although the gate is closed: it depends on messages under way, which may come back sooner.';
+
+--
+-- Name: COLUMN account_state.crowded_until; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.account_state.crowded_until IS 'Other workers held all its connections: until then a worker that has none of them passes the account by.';
 
 --
 -- Name: attempt; Type: TABLE; Schema: mailproxy; Owner: -
@@ -849,6 +1087,25 @@ ALTER TABLE mailproxy.command_log ALTER COLUMN command_id ADD GENERATED ALWAYS A
     NO MAXVALUE
     CACHE 1
 );
+
+--
+-- Name: connection_grant; Type: TABLE; Schema: mailproxy; Owner: -
+--
+
+CREATE TABLE mailproxy.connection_grant (
+    lease_epoch bigint NOT NULL,
+    connections integer NOT NULL,
+    tenant_id text NOT NULL COLLATE pg_catalog."C",
+    account_id text NOT NULL COLLATE pg_catalog."C",
+    CONSTRAINT connection_grant_is_some CHECK ((connections > 0))
+)
+WITH (fillfactor='50');
+
+--
+-- Name: TABLE connection_grant; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON TABLE mailproxy.connection_grant IS 'How many connections to an account''s relay each worker may hold; together no more than the account''s max_connections.';
 
 --
 -- Name: event; Type: TABLE; Schema: mailproxy; Owner: -
@@ -1199,7 +1456,35 @@ WITH (fillfactor='50');
 -- Name: TABLE rate_bucket; Type: COMMENT; Schema: mailproxy; Owner: -
 --
 
-COMMENT ON TABLE mailproxy.rate_bucket IS 'Messages an account''s limits have let through, in slices of one hundredth of each period; correctable by hand.';
+COMMENT ON TABLE mailproxy.rate_bucket IS 'What relays have taken, or may have, of accounts and tenants with limits, in slices of one hundredth of each period; correctable by hand, which acts at once.';
+
+--
+-- Name: COLUMN rate_bucket.account_id; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.rate_bucket.account_id IS 'Empty: the tenant as a whole.';
+
+--
+-- Name: COLUMN rate_bucket.bucket_at; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.rate_bucket.bucket_at IS 'The end of the slice: what is in it counts until one period later.';
+
+--
+-- Name: rate_length; Type: TABLE; Schema: mailproxy; Owner: -
+--
+
+CREATE TABLE mailproxy.rate_length (
+    period mailproxy.rate_period NOT NULL,
+    length interval NOT NULL,
+    CONSTRAINT rate_length_is_positive CHECK ((length > '00:00:00'::interval))
+);
+
+--
+-- Name: TABLE rate_length; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON TABLE mailproxy.rate_length IS 'How long each period of the limits is: one row each.';
 
 --
 -- Name: rule; Type: TABLE; Schema: mailproxy; Owner: -
@@ -1286,6 +1571,16 @@ CREATE TABLE mailproxy.tenant (
     api_key_expires_at timestamp with time zone,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    limit_per_hour integer GENERATED ALWAYS AS (
+CASE
+    WHEN ((jsonb_typeof((rate_limits -> 'hourly'::text)) = 'number'::text) AND ((((rate_limits ->> 'hourly'::text))::numeric >= (1)::numeric) AND (((rate_limits ->> 'hourly'::text))::numeric <= (2147483647)::numeric))) THEN (floor(((rate_limits ->> 'hourly'::text))::numeric))::integer
+    ELSE NULL::integer
+END) STORED,
+    limit_per_day integer GENERATED ALWAYS AS (
+CASE
+    WHEN ((jsonb_typeof((rate_limits -> 'daily'::text)) = 'number'::text) AND ((((rate_limits ->> 'daily'::text))::numeric >= (1)::numeric) AND (((rate_limits ->> 'daily'::text))::numeric <= (2147483647)::numeric))) THEN (floor(((rate_limits ->> 'daily'::text))::numeric))::integer
+    ELSE NULL::integer
+END) STORED,
     CONSTRAINT tenant_api_key_hash_is_sha256 CHECK ((octet_length(api_key_hash) = 32)),
     CONSTRAINT tenant_client_auth_names_its_key CHECK ((num_nulls(client_auth_sealed, client_auth_key_id) = ANY (ARRAY[0, 2]))),
     CONSTRAINT tenant_expiry_needs_a_key CHECK (((api_key_expires_at IS NULL) OR (api_key_hash IS NOT NULL))),
@@ -1342,6 +1637,18 @@ COMMENT ON COLUMN mailproxy.tenant.suspended_batches IS '{*}: the whole tenant; 
 --
 
 COMMENT ON COLUMN mailproxy.tenant.api_key_hash IS 'SHA-256 of the tenant token; the token itself is shown once and kept nowhere.';
+
+--
+-- Name: COLUMN tenant.limit_per_hour; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.tenant.limit_per_hour IS 'rate_limits.hourly: messages of all its accounts in any 3600 seconds; null: no limit.';
+
+--
+-- Name: COLUMN tenant.limit_per_day; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.tenant.limit_per_day IS 'rate_limits.daily: messages of all its accounts in any 86400 seconds; null: no limit.';
 
 --
 -- Name: worker; Type: TABLE; Schema: mailproxy; Owner: -
@@ -1444,6 +1751,13 @@ ALTER TABLE ONLY mailproxy.command_log
     ADD CONSTRAINT command_log_pkey PRIMARY KEY (command_id);
 
 --
+-- Name: connection_grant connection_grant_pkey; Type: CONSTRAINT; Schema: mailproxy; Owner: -
+--
+
+ALTER TABLE ONLY mailproxy.connection_grant
+    ADD CONSTRAINT connection_grant_pkey PRIMARY KEY (tenant_id, account_id, lease_epoch);
+
+--
 -- Name: event event_pkey; Type: CONSTRAINT; Schema: mailproxy; Owner: -
 --
 
@@ -1498,6 +1812,13 @@ ALTER TABLE ONLY mailproxy.queue
 
 ALTER TABLE ONLY mailproxy.rate_bucket
     ADD CONSTRAINT rate_bucket_pkey PRIMARY KEY (tenant_id, account_id, period, bucket_at);
+
+--
+-- Name: rate_length rate_length_pkey; Type: CONSTRAINT; Schema: mailproxy; Owner: -
+--
+
+ALTER TABLE ONLY mailproxy.rate_length
+    ADD CONSTRAINT rate_length_pkey PRIMARY KEY (period);
 
 --
 -- Name: rule rule_pkey; Type: CONSTRAINT; Schema: mailproxy; Owner: -
@@ -1566,6 +1887,12 @@ CREATE INDEX command_log_by_tenant ON mailproxy.command_log USING btree (tenant_
 CREATE INDEX command_log_by_time ON mailproxy.command_log USING btree (command_at, command_id);
 
 --
+-- Name: connection_grant_by_worker; Type: INDEX; Schema: mailproxy; Owner: -
+--
+
+CREATE INDEX connection_grant_by_worker ON mailproxy.connection_grant USING btree (lease_epoch);
+
+--
 -- Name: event_by_message; Type: INDEX; Schema: mailproxy; Owner: -
 --
 
@@ -1611,7 +1938,7 @@ CREATE INDEX queue_held ON mailproxy.queue USING btree (tenant_id, account_id) W
 -- Name: queue_leased; Type: INDEX; Schema: mailproxy; Owner: -
 --
 
-CREATE INDEX queue_leased ON mailproxy.queue USING btree (lease_epoch) WHERE (state = 'leased'::mailproxy.queue_state);
+CREATE INDEX queue_leased ON mailproxy.queue USING btree (lease_epoch, tenant_id, account_id) WHERE (state = 'leased'::mailproxy.queue_state);
 
 --
 -- Name: queue_ready; Type: INDEX; Schema: mailproxy; Owner: -
@@ -1632,6 +1959,12 @@ CREATE INDEX queue_scheduled ON mailproxy.queue USING btree (due_at) WHERE (stat
 CREATE INDEX queue_scheduled_by_account ON mailproxy.queue USING btree (tenant_id, account_id) WHERE (state = 'scheduled'::mailproxy.queue_state);
 
 --
+-- Name: rate_bucket_by_time; Type: INDEX; Schema: mailproxy; Owner: -
+--
+
+CREATE INDEX rate_bucket_by_time ON mailproxy.rate_bucket USING btree (period, bucket_at);
+
+--
 -- Name: rule_in_order; Type: INDEX; Schema: mailproxy; Owner: -
 --
 
@@ -1642,6 +1975,12 @@ CREATE INDEX rule_in_order ON mailproxy.rule USING btree (priority, rule_id);
 --
 
 CREATE INDEX worker_alive ON mailproxy.worker USING btree (epoch) WHERE (ended_at IS NULL);
+
+--
+-- Name: account account_limits_changed; Type: TRIGGER; Schema: mailproxy; Owner: -
+--
+
+CREATE TRIGGER account_limits_changed AFTER UPDATE ON mailproxy.account FOR EACH ROW WHEN (((((old.limit_per_minute IS DISTINCT FROM new.limit_per_minute) OR (old.limit_per_hour IS DISTINCT FROM new.limit_per_hour)) OR (old.limit_per_day IS DISTINCT FROM new.limit_per_day)) OR (old.limit_behavior IS DISTINCT FROM new.limit_behavior))) EXECUTE FUNCTION mailproxy.recheck_limits();
 
 --
 -- Name: instance instance_tell_suspension; Type: TRIGGER; Schema: mailproxy; Owner: -
@@ -1656,6 +1995,24 @@ CREATE TRIGGER instance_tell_suspension BEFORE UPDATE ON mailproxy.instance FOR 
 CREATE TRIGGER instance_wakes_workers AFTER UPDATE OF active ON mailproxy.instance FOR EACH STATEMENT EXECUTE FUNCTION mailproxy.wake_workers();
 
 --
+-- Name: rate_bucket rate_bucket_deleted; Type: TRIGGER; Schema: mailproxy; Owner: -
+--
+
+CREATE TRIGGER rate_bucket_deleted AFTER DELETE ON mailproxy.rate_bucket FOR EACH ROW EXECUTE FUNCTION mailproxy.recheck_limits();
+
+--
+-- Name: rate_bucket rate_bucket_lowered; Type: TRIGGER; Schema: mailproxy; Owner: -
+--
+
+CREATE TRIGGER rate_bucket_lowered AFTER UPDATE ON mailproxy.rate_bucket FOR EACH ROW WHEN (((new.taken < old.taken) OR (new.bucket_at < old.bucket_at))) EXECUTE FUNCTION mailproxy.recheck_limits();
+
+--
+-- Name: rate_bucket rate_bucket_truncated; Type: TRIGGER; Schema: mailproxy; Owner: -
+--
+
+CREATE TRIGGER rate_bucket_truncated AFTER TRUNCATE ON mailproxy.rate_bucket FOR EACH STATEMENT EXECUTE FUNCTION mailproxy.recheck_limits();
+
+--
 -- Name: rule rule_wakes_workers; Type: TRIGGER; Schema: mailproxy; Owner: -
 --
 
@@ -1666,6 +2023,12 @@ CREATE TRIGGER rule_wakes_workers AFTER INSERT OR DELETE OR UPDATE OR TRUNCATE O
 --
 
 CREATE TRIGGER tenant_apply_suspension AFTER UPDATE ON mailproxy.tenant REFERENCING OLD TABLE AS tenant_before NEW TABLE AS tenant_after FOR EACH STATEMENT EXECUTE FUNCTION mailproxy.tenant_apply_suspension();
+
+--
+-- Name: tenant tenant_limits_changed; Type: TRIGGER; Schema: mailproxy; Owner: -
+--
+
+CREATE TRIGGER tenant_limits_changed AFTER UPDATE ON mailproxy.tenant FOR EACH ROW WHEN ((old.rate_limits IS DISTINCT FROM new.rate_limits)) EXECUTE FUNCTION mailproxy.recheck_limits();
 
 --
 -- Name: account_counter account_counter_tenant_id_account_id_fkey; Type: FK CONSTRAINT; Schema: mailproxy; Owner: -
@@ -1701,13 +2064,6 @@ ALTER TABLE ONLY mailproxy.message
 
 ALTER TABLE ONLY mailproxy.queue
     ADD CONSTRAINT queue_message_pk_fkey FOREIGN KEY (message_pk) REFERENCES mailproxy.message(message_pk) ON DELETE CASCADE;
-
---
--- Name: rate_bucket rate_bucket_tenant_id_account_id_fkey; Type: FK CONSTRAINT; Schema: mailproxy; Owner: -
---
-
-ALTER TABLE ONLY mailproxy.rate_bucket
-    ADD CONSTRAINT rate_bucket_tenant_id_account_id_fkey FOREIGN KEY (tenant_id, account_id) REFERENCES mailproxy.account(tenant_id, account_id) ON DELETE CASCADE;
 
 --
 -- Name: tenant_sync tenant_sync_tenant_id_fkey; Type: FK CONSTRAINT; Schema: mailproxy; Owner: -

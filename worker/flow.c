@@ -240,6 +240,14 @@ void flow_list_tokens(void *arg, struct db_array *tokens)
         db_array_int(tokens, job->claim->lease_token);
 }
 
+int32_t flow_count_connections(void *arg, const char *tenant_id, const char *account_id,
+                               bool close_idle)
+{
+    struct flow *f = arg;
+
+    return f->pool ? (int32_t)send_pool_connections(f->pool, tenant_id, account_id, close_idle) : 0;
+}
+
 void flow_recorded(void *arg, const struct claim *claim, bool recorded)
 {
     struct flow *f = arg;

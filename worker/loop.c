@@ -67,6 +67,13 @@ static bool loop_may_finish(void *arg)
     return lease_is_valid(w->flow.lease);
 }
 
+static uint32_t loop_allowed_connections(void *arg, const char *tenant_id, const char *account_id)
+{
+    const struct worker *w = arg;
+
+    return take_connections(w->flow.taker, tenant_id, account_id);
+}
+
 static void loop_wake_claims(void *arg)
 {
     struct worker *w = arg;
@@ -120,6 +127,8 @@ static void loop_epoch_changed(void *arg, int64_t epoch)
     struct worker *w = arg;
 
     w->lost = epoch == 0;
+    if (epoch && w->flow.pool)
+        send_pool_close_idle(w->flow.pool); /* of the life before, whose grants are gone */
     take_set_epoch(w->flow.taker, w->stopping ? 0 : epoch);
     sweep_set_epoch(w->sweeper, w->stopping ? 0 : epoch);
     suspension_set_epoch(w->suspension, w->stopping ? 0 : epoch);
@@ -256,8 +265,12 @@ static enum err loop_open_databases(struct worker *w, struct error *err)
 
 static enum err loop_open_stages(struct worker *w, struct error *err)
 {
-    const struct take_calls calls = {
-        .arg = &w->flow, .got = flow_got_claim, .list_tokens = flow_list_tokens};
+    const struct take_calls calls = {.arg = &w->flow,
+                                     .got = flow_got_claim,
+                                     .list_tokens = flow_list_tokens,
+                                     .count_connections = flow_count_connections};
+    const struct send_calls send = {
+        .arg = w, .may_finish = loop_may_finish, .allowed = loop_allowed_connections};
     enum err rc;
 
     w->flow.config = w->config;
@@ -275,8 +288,7 @@ static enum err loop_open_stages(struct worker *w, struct error *err)
         rc = compose_room_new(w->config, w->bulk, w->http, w->keys, &w->flow.memory,
                               &w->flow.compose, err);
     if (!rc)
-        rc = send_pool_new(w->loop, w->transfers, w->config, w->keys, loop_may_finish, w,
-                           &w->flow.pool, err);
+        rc = send_pool_new(w->loop, w->transfers, w->config, w->keys, &send, &w->flow.pool, err);
     if (!rc)
         rc = batch_new(w->loop, w->record, flow_recorded, &w->flow, &w->flow.recorder, err);
     if (!rc)

@@ -1,6 +1,7 @@
 """Nobody waits for anybody: slow relays, many connections, many messages."""
 
 import threading
+import time
 
 from support.programs import message
 from support.waiting import wait_for
@@ -85,6 +86,24 @@ def test_priorities_go_first(new_system, relay):
     system.start_worker()
     system.wait_all_final()
     assert relay.ids() == [f"p{p}-{i}" for p in range(4) for i in range(5)]
+
+
+def test_urgent_mail_passes_by_what_its_worker_already_holds(new_system, relay):
+    gate = threading.Event()
+    relay.on("dot", lambda *_: gate.wait(60) and time.sleep(0.1))
+    system = new_system()
+    api = system.add_tenant()
+    system.add_account(api, relay, max_connections=1)
+    api.enqueue(*[message(f"m{i}") for i in range(10)])
+    leased = "SELECT count(*) FROM mailproxy.queue WHERE state = 'leased'"
+    wait_for(lambda: system.value(leased) == 10 and relay.count("dot") == 1, "the worker to hold all ten")
+    api.enqueue(message("urgent", priority=0))
+    wait_for(lambda: system.value(leased) == 11, "it to hold the urgent one too")
+    gate.set()
+    system.wait_all_final()
+    assert relay.ids()[0] == "m0"
+    assert relay.ids().index("urgent") <= 5, "at once, but for what goes out while the claim's answer is on its way"
+    assert [i for i in relay.ids() if i != "urgent"] == [f"m{i}" for i in range(10)]
 
 
 def test_a_message_waits_for_its_time(new_system, relay):

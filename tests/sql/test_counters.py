@@ -81,7 +81,7 @@ def test_a_result_recorded_while_its_workers_counters_are_folded_counts_once(con
                  " leased_at) VALUES (1, now(), 2, 'acme', 'a', 'leased', 5, 1, now())")
     conn.execute(f"PREPARE record AS {RECORD}")
     record = ("EXECUTE record ('{1}', '{5}', '{sent}', '{NULL}', '{0}', '{250}', '{NULL}', '{ok}', '{NULL}', '{NULL}', '{NULL}',"
-              " '{NULL}', '{0}', '{1}', '{1}', '{1}', '{none}', '{dot}')")
+              " '{NULL}', '{0}', '{1}', '{1}', '{1}', '{none}', '{dot}', '{t}', '{60}', '{7200}')")
     before = conn.execute(SUMS).fetchall()
     with psycopg.connect(database) as other, psycopg.connect(database, autocommit=True) as watch, conn.pipeline():
         assert fold(other) == 2

@@ -11,9 +11,9 @@ import psycopg
 import pytest
 from support.builds import ROOT
 
-BIG = ["message", "queue", "event", "attempt", "message_body", "command_log"]
+BIG = ["message", "queue", "rate_bucket", "event", "attempt", "message_body", "command_log"]
 HOT = ["claim/claim_messages", "claim/return_claims", "claim/recover_leases", "claim/list_suspended_leases", "claim/end_worker",
-       "record/record_attempts", "sweep/promote_due", "sweep/reap_workers", "intake/enqueue_messages",
+       "record/record_attempts", "sweep/promote_due", "sweep/purge_rates", "sweep/reap_workers", "intake/enqueue_messages",
        "intake/replace_messages", "control/list_messages", "control/list_events", "control/cleanup_messages",
        "control/delete_messages", "control/find_message_tenants", "control/count_pending", "report/claim_tenants",
        "report/load_events", "report/acknowledge_reports", "sweep/fold_counters", "metrics/read_account_counters",
@@ -162,3 +162,15 @@ def test_a_page_reads_no_more_rows_than_a_page(crowded, name, values, page):
             if node["Node Type"] in ("Index Scan", "Index Only Scan") and node.get("Relation Name") == "message"}
     assert page in read.values(), "a whole page was read"
     assert max(read.values()) <= page, read
+
+
+def test_slots_are_counted_by_index(connection):
+    """What free_slots() asks within, which no EXPLAIN of a claim shows."""
+    connection.execute("UPDATE mailproxy.account SET limit_per_minute = 10, limit_per_day = 1000")
+    connection.execute("""UPDATE mailproxy.tenant SET rate_limits = '{"hourly": 1000}'""")
+    reads = "SELECT relname, seq_scan FROM pg_stat_xact_user_tables WHERE schemaname = 'mailproxy' AND relname IN ('queue', 'rate_bucket')"
+    with connection.transaction():
+        before = dict(connection.execute(reads).fetchall())
+        connection.execute("SELECT mailproxy.free_slots('t1', 'a1', 1, 1, 1, 10, 10)")
+        connection.execute("SELECT mailproxy.stamp_rates('{t1}', '{a1}', '{3}')")
+        assert dict(connection.execute(reads).fetchall()) == before

@@ -210,6 +210,39 @@ static void test_a_failure_to_compose_ends_or_waits_by_its_kind(void **state)
     attempt_clear(&a);
 }
 
+static void test_only_a_relay_that_surely_lacks_the_message_gives_the_slot_back(void **state)
+{
+    static const struct {
+        const char *outcomes;
+        enum phase phase;
+        int code;
+        bool taken;
+    } cases[] = {
+        {"S", PHASE_DOT, 250, true},    {"SE", PHASE_RCPT, 550, true},
+        {"DS", PHASE_RCPT, 450, true},  {"D", PHASE_DOT, 0, true}, /* no reply to the dot */
+        {"D", PHASE_DOT, 354, true},    {"D", PHASE_DOT, 452, false},
+        {"E", PHASE_DOT, 554, false},   {"D", PHASE_CONTENT, 0, false},
+        {"E", PHASE_MAIL, 550, false},  {"EE", PHASE_RCPT, 550, false},
+        {"D", PHASE_CONNECT, 0, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct scene s;
+        struct attempt a;
+        struct error err;
+
+        scene_set(&s, cases[i].outcomes, 0, NULL);
+        for (size_t r = 0; r < s.transcript.recipient_count; r++) {
+            s.recipients[r].phase = cases[i].phase;
+            s.recipients[r].reply.code = cases[i].code;
+        }
+        assert_int_equal(attempt_from_transcript(&s.claim, &s.transcript, 0.0, &a, &err), ERR_OK);
+        assert_int_equal(a.taken, cases[i].taken);
+        attempt_clear(&a);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -223,6 +256,7 @@ int main(void)
         cmocka_unit_test(test_a_deferral_uses_the_schedule_up_by_one),
         cmocka_unit_test(test_a_probe_of_an_account_ahead_of_time_uses_no_retry),
         cmocka_unit_test(test_a_failure_to_compose_ends_or_waits_by_its_kind),
+        cmocka_unit_test(test_only_a_relay_that_surely_lacks_the_message_gives_the_slot_back),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

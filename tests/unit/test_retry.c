@@ -40,12 +40,30 @@ static void test_an_empty_schedule_has_no_retry(void **state)
     assert_int_equal(retry_delay_s(&none, 0, 0.0), RETRY_NONE);
 }
 
+static void test_an_account_backs_off_within_the_schedule(void **state)
+{
+    static const struct {
+        struct config_delays schedule;
+        int64_t first_s, most_s;
+    } cases[] = {{{.seconds = {60, 300, 900, 3600, 7200}, .count = 5}, 60, 7200},
+                 {{.seconds = {30, 600, 10}, .count = 3}, 30, 600},
+                 {{.seconds = {0}, .count = 1}, 0, 0},
+                 {{.count = 0}, 60, 3600}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_int_equal(retry_back_off_first_s(&cases[i].schedule), cases[i].first_s);
+        assert_int_equal(retry_back_off_most_s(&cases[i].schedule), cases[i].most_s);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_retry_takes_the_next_delay_until_none_is_left),
         cmocka_unit_test(test_jitter_adds_at_most_a_tenth),
         cmocka_unit_test(test_an_empty_schedule_has_no_retry),
+        cmocka_unit_test(test_an_account_backs_off_within_the_schedule),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,12 +10,15 @@
 
 /* The columns of claim_messages, in order. */
 enum claim_column {
+    CLAIM_AGAIN_MS,
+    CLAIM_REJECTED,
     CLAIM_MESSAGE_PK,
     CLAIM_LEASE_TOKEN,
     CLAIM_CREATED_US,
     CLAIM_QUEUE_MS,
     CLAIM_ATTEMPT,
     CLAIM_RETRIES,
+    CLAIM_PRIORITY,
     CLAIM_SIZE_OCTETS,
     CLAIM_ATTACHMENTS,
     CLAIM_MESSAGE_ID,
@@ -37,7 +40,7 @@ enum claim_column {
     CLAIM_TLS_PIN,
     CLAIM_TIMEOUT,
     CLAIM_TTL,
-    CLAIM_MAX_CONNECTIONS,
+    CLAIM_CONNECTIONS,
     CLAIM_BATCH_SIZE,
     CLAIM_DSN_NOTIFY,
     CLAIM_DSN_RET,
@@ -147,9 +150,7 @@ static struct claim_account *claim_read_account(const PGresult *res, int row,
     a->tls_pin = claim_copy(res, row, CLAIM_TLS_PIN, &failed);
     a->timeout_s = (int32_t)db_int(res, row, CLAIM_TIMEOUT);
     a->ttl_s = (int32_t)db_int(res, row, CLAIM_TTL);
-    a->max_connections = (int32_t)(db_is_null(res, row, CLAIM_MAX_CONNECTIONS)
-                                       ? config->max_connections_per_account
-                                       : db_int(res, row, CLAIM_MAX_CONNECTIONS));
+    a->connections = (int32_t)db_int(res, row, CLAIM_CONNECTIONS);
     a->batch_size =
         (int32_t)(db_is_null(res, row, CLAIM_BATCH_SIZE) ? config->batch_size_per_account
                                                          : db_int(res, row, CLAIM_BATCH_SIZE));
@@ -182,6 +183,19 @@ static struct claim_tenant *claim_read_tenant(const PGresult *res, int row)
     return t;
 }
 
+struct claim_outlook claim_read_outlook(const PGresult *res)
+{
+    struct claim_outlook ret = {.again_ms = -1};
+
+    if (PQntuples(res) > 0) {
+        if (!db_is_null(res, 0, CLAIM_AGAIN_MS))
+            ret.again_ms = db_int(res, 0, CLAIM_AGAIN_MS);
+        ret.rejected = db_int(res, 0, CLAIM_REJECTED);
+        ret.claims = db_is_null(res, 0, CLAIM_MESSAGE_PK) ? 0 : PQntuples(res);
+    }
+    return ret;
+}
+
 enum err claim_read_row(const PGresult *res, int row, const struct config *config,
                         struct claim **ret, struct error *err)
 {
@@ -200,6 +214,7 @@ enum err claim_read_row(const PGresult *res, int row, const struct config *confi
     }
     claim->attempt = (int32_t)db_int(res, row, CLAIM_ATTEMPT);
     claim->retries = (int32_t)db_int(res, row, CLAIM_RETRIES);
+    claim->priority = (int32_t)db_int(res, row, CLAIM_PRIORITY);
     claim->size_octets = (int32_t)db_int(res, row, CLAIM_SIZE_OCTETS);
     claim->attachments = (int32_t)db_int(res, row, CLAIM_ATTACHMENTS);
     claim->message_id = claim_copy(res, row, CLAIM_MESSAGE_ID, &failed);

@@ -34,7 +34,7 @@ struct claim_account {
     char *dsn_ret;     /* "FULL" or "HDRS"; NULL: not asked for */
     int32_t timeout_s; /* 0: the service's */
     int32_t ttl_s;
-    int32_t max_connections;
+    int32_t connections; /* granted to this worker so far */
     int32_t batch_size;
 };
 
@@ -60,6 +60,7 @@ struct claim {
                          time */
     int32_t attempt;  /* 1 for the first claim */
     int32_t retries;  /* entries of the schedule used up */
+    int32_t priority; /* 0 goes first */
     int32_t size_octets;               /* of content and attachments as stored */
     int32_t attachments;               /* rows of message_attachment */
     struct config_delays retry_delays; /* account's, else tenant's, else the service's */
@@ -73,6 +74,14 @@ struct claim {
 };
 
 void claim_free(struct claim *claim); /* NULL is fine; wipes nothing: secrets in it are sealed */
+
+/* What an answer to claim_messages says beside its claims. */
+struct claim_outlook {
+    int claims;       /* rows that are one, from the first */
+    int64_t again_ms; /* until it is worth asking again without news; -1: it is not */
+    int64_t rejected; /* messages that a limit made errors */
+};
+struct claim_outlook claim_read_outlook(const PGresult *res);
 
 /* Read row `row` of claim_messages; *ret is owned by the caller. */
 enum err claim_read_row(const PGresult *res, int row, const struct config *config,

@@ -3,13 +3,12 @@
  */
 #include "worker/claim/take.h"
 
-#include <search.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "common/db_array.h"
 #include "common/log.h"
 #include "sql/statements.h"
+#include "worker/claim/held.h"
 
 enum {
     TAKE_HELD_PER_CONNECTION =
@@ -22,15 +21,6 @@ enum {
     TAKE_RETRY_MS = 500,
 };
 
-/* How many messages of one account are in this worker's hands; a node of a tsearch(3) tree. */
-struct take_held_account {
-    char *tenant_id, *account_id; /* owned */
-    int32_t count;
-    int32_t told; /* the last claim was told of so many, or gave them: with batch_size there may be
-                     more */
-    uint32_t claim; /* the last one that gave any */
-};
-
 struct taker {
     struct event_loop *loop;
     struct db_async *db;
@@ -38,7 +28,7 @@ struct taker {
     struct take_calls calls;
     int64_t epoch;
     uint32_t held, held_max;
-    void *accounts; /* tsearch(3) tree of struct take_held_account */
+    struct held accounts;
     bool asking, again;
     /* The last claim took all there was, but for full accounts; nothing has happened since. */
     bool dry;
@@ -50,62 +40,21 @@ struct taker {
     struct db_array returned_pks, returned_tokens; /* to be handed back at the turn's end */
 };
 
-static int take_compare_accounts(const void *a, const void *b)
-{
-    const struct take_held_account *x = a, *y = b;
-    int tenants = strcmp(x->tenant_id, y->tenant_id);
-
-    return tenants ? tenants : strcmp(x->account_id, y->account_id);
-}
-
-static void take_free_account(void *node)
-{
-    struct take_held_account *account = node;
-
-    free(account->tenant_id);
-    free(account->account_id);
-    free(account);
-}
-
-static struct take_held_account *take_find_account(struct taker *taker,
-                                                   const struct claim_account *of)
-{
-    struct take_held_account key = {.tenant_id = of->tenant_id, .account_id = of->account_id};
-    struct take_held_account **found = tfind(&key, &taker->accounts, take_compare_accounts);
-
-    return found ? *found : NULL;
-}
-
-static struct take_held_account *take_add_account(struct taker *taker,
-                                                  const struct claim_account *of)
-{
-    struct take_held_account *account = calloc(1, sizeof(*account));
-
-    if (!account)
-        return NULL;
-    account->tenant_id = strdup(of->tenant_id);
-    account->account_id = strdup(of->account_id);
-    if (!account->tenant_id || !account->account_id ||
-        !tsearch(account, &taker->accounts, take_compare_accounts)) {
-        take_free_account(account);
-        return NULL;
-    }
-    return account;
-}
-
-/* Count one more; without memory for the count the claim still goes ahead. */
+/* Count one more; without memory for the count the claim still goes ahead, over one connection. */
 static void take_hold(struct taker *taker, const struct claim *claim)
 {
-    struct take_held_account *account = take_find_account(taker, claim->account);
+    const struct claim_account *of = claim->account;
+    struct held_account *account = held_find(&taker->accounts, of->tenant_id, of->account_id);
 
     taker->held++;
     if (!account)
-        account = take_add_account(taker, claim->account);
+        account = held_add(&taker->accounts, of->tenant_id, of->account_id);
     if (!account)
         return;
     if (account->claim != taker->claim)
         taker->claim_accounts++;
     account->claim = taker->claim;
+    account->connections = of->connections;
     account->count++;
     account->told++;
 }
@@ -113,20 +62,45 @@ static void take_hold(struct taker *taker, const struct claim *claim)
 /* ---- claiming ---- */
 
 struct take_arrays {
-    struct db_array tenants, accounts, counts;
+    struct db_array tenants, accounts, counts, connections;
 };
 
-static void take_list_account(const void *node, VISIT which, void *closure)
+static struct take_arrays take_list_accounts(struct taker *taker)
 {
-    struct take_held_account *account = *(struct take_held_account *const *)node;
-    struct take_arrays *arrays = closure;
+    const struct take_calls *calls = &taker->calls;
+    struct take_arrays ret = {db_array_of(DB_TEXT), db_array_of(DB_TEXT), db_array_of(DB_INT4),
+                              db_array_of(DB_INT4)};
+    bool full = taker->held >= taker->held_max;
 
-    if (which != postorder && which != leaf)
-        return;
-    db_array_text(&arrays->tenants, account->tenant_id);
-    db_array_text(&arrays->accounts, account->account_id);
-    db_array_int(&arrays->counts, account->count);
-    account->told = account->count;
+    for (struct held_account *a = TAILQ_FIRST(&taker->accounts.list), *next; a; a = next) {
+        /* When this worker can take no more, others should not wait for connections it leaves idle.
+         */
+        int32_t open = calls->count_connections(calls->arg, a->tenant_id, a->account_id,
+                                                full && a->count == 0);
+        int32_t wanted = a->count < a->connections ? a->count : a->connections;
+
+        next = TAILQ_NEXT(a, link);
+        if (a->count == 0 && open == 0) {
+            held_remove(&taker->accounts, a);
+            continue;
+        }
+        /* No more are opened from here on than the claim is told of, until it grants more. */
+        a->connections = open > wanted ? open : wanted;
+        a->told = a->count;
+        db_array_text(&ret.tenants, a->tenant_id);
+        db_array_text(&ret.accounts, a->account_id);
+        db_array_int(&ret.counts, a->count);
+        db_array_int(&ret.connections, a->connections);
+    }
+    return ret;
+}
+
+static void take_clear_arrays(struct take_arrays *arrays)
+{
+    db_array_clear(&arrays->tenants);
+    db_array_clear(&arrays->accounts);
+    db_array_clear(&arrays->counts);
+    db_array_clear(&arrays->connections);
 }
 
 static void take_run(struct taker *taker);
@@ -184,10 +158,26 @@ static void take_recover_timer(void *arg)
     take_recover(arg);
 }
 
+static void take_run_within(struct taker *taker, int64_t delay_ms)
+{
+    if (!taker->soon.at || taker->soon.due_ms > event_loop_now_ms(taker->loop) + delay_ms)
+        event_timer_start(taker->loop, &taker->soon, delay_ms, take_run_timer, taker);
+}
+
+static void take_log_rejected(int64_t messages)
+{
+    struct log_line l;
+
+    log_begin(&l, LOG_INFO, "claim", "rate_limit_exceeded");
+    log_int(&l, "messages", messages);
+    log_str(&l, "note", "their accounts' limit_behavior is reject: they are errors now");
+    log_end(&l);
+}
+
 static void take_claimed(void *arg, enum err rc, const PGresult *res, const struct error *err)
 {
     struct taker *taker = arg;
-    int rows = rc ? 0 : PQntuples(res);
+    struct claim_outlook outlook;
     bool lost = false;
 
     taker->claim++;
@@ -199,7 +189,8 @@ static void take_claimed(void *arg, enum err rc, const PGresult *res, const stru
         take_recover(taker);
         return;
     }
-    for (int row = 0; row < rows; row++) {
+    outlook = claim_read_outlook(res);
+    for (int row = 0; row < outlook.claims; row++) {
         struct claim *claim = NULL;
         struct error problem;
 
@@ -212,46 +203,52 @@ static void take_claimed(void *arg, enum err rc, const PGresult *res, const stru
         take_hold(taker, claim);
         taker->calls.got(taker->calls.arg, claim);
     }
-    taker->dry =
-        taker->claim_accounts < TAKE_ACCOUNTS && (uint32_t)rows < taker->claim_max && !taker->again;
+    taker->dry = taker->claim_accounts < TAKE_ACCOUNTS &&
+                 (uint32_t)outlook.claims < taker->claim_max && !taker->again &&
+                 outlook.again_ms != 0;
+    if (outlook.rejected)
+        take_log_rejected(outlook.rejected);
     if (lost)
         take_recover(taker);
     else if (!taker->dry)
         take_run(taker);
+    else if (outlook.again_ms > 0 && outlook.again_ms < TAKE_POLL_MS)
+        take_run_within(taker, outlook.again_ms);
 }
 
-static void take_run(struct taker *taker)
+/* Also a worker that can take no more tells which connections it can do without. */
+static void take_ask(struct taker *taker)
 {
+    struct take_arrays arrays = take_list_accounts(taker);
     struct db_params params = {0};
-    struct take_arrays arrays;
     struct error err;
 
-    if (taker->asking)
-        taker->again = true;
-    if (!taker->epoch || taker->asking || taker->held >= taker->held_max)
-        return;
-    arrays.tenants = db_array_of(DB_TEXT);
-    arrays.accounts = db_array_of(DB_TEXT);
-    arrays.counts = db_array_of(DB_INT4);
-    twalk_r(taker->accounts, take_list_account, &arrays);
     db_param_int(&params, taker->epoch);
     db_param_array(&params, &arrays.tenants);
     db_param_array(&params, &arrays.accounts);
     db_param_array(&params, &arrays.counts);
     db_param_int(&params, taker->config->batch_size_per_account);
-    taker->claim_max = taker->held_max - taker->held;
+    taker->claim_max = taker->held < taker->held_max ? taker->held_max - taker->held : 0;
     db_param_int(&params, taker->claim_max);
     db_param_int(&params, TAKE_INLINE_OCTETS);
+    db_param_array(&params, &arrays.connections);
+    db_param_int(&params, taker->config->max_connections_per_account);
     taker->again = false;
     if (db_array_check(&arrays.tenants, &err) || db_array_check(&arrays.accounts, &err) ||
-        db_array_check(&arrays.counts, &err) ||
+        db_array_check(&arrays.counts, &err) || db_array_check(&arrays.connections, &err) ||
         db_async_run(taker->db, &SQL_CLAIM_MESSAGES, &params, take_claimed, taker, &err))
         log_error(LOG_WARN, "claim", "claim_failed", &err); /* the poll tries again */
     else
         taker->asking = true;
-    db_array_clear(&arrays.tenants);
-    db_array_clear(&arrays.accounts);
-    db_array_clear(&arrays.counts);
+    take_clear_arrays(&arrays);
+}
+
+static void take_run(struct taker *taker)
+{
+    if (taker->asking)
+        taker->again = true;
+    else if (taker->epoch && taker->held < taker->held_max)
+        take_ask(taker);
 }
 
 static void take_poll(void *arg)
@@ -260,6 +257,8 @@ static void take_poll(void *arg)
 
     if (++taker->polls % TAKE_RECOVER_POLLS == 0 && taker->epoch && !taker->asking)
         take_recover(taker);
+    else if (taker->held >= taker->held_max && taker->epoch && !taker->asking)
+        take_ask(taker);
     else
         take_wake(taker);
     event_timer_start(taker->loop, &taker->poll, TAKE_POLL_MS, take_poll, taker);
@@ -280,29 +279,37 @@ void take_reconnected(struct taker *taker)
 
 void take_set_epoch(struct taker *taker, int64_t epoch)
 {
+    struct held_account *account;
+
     taker->epoch = epoch;
-    if (epoch)
-        take_wake(taker);
+    if (!epoch)
+        return;
+    TAILQ_FOREACH(account, &taker->accounts.list, link)
+    account->connections = 0; /* they were granted to a life that is over */
+    take_wake(taker);
+}
+
+uint32_t take_connections(const struct taker *taker, const char *tenant_id, const char *account_id)
+{
+    const struct held_account *account = held_find(&taker->accounts, tenant_id, account_id);
+
+    return account && account->connections > 0 ? (uint32_t)account->connections : 1;
 }
 
 void take_release(struct taker *taker, const struct claim *claim)
 {
-    struct take_held_account *account = take_find_account(taker, claim->account);
+    struct held_account *account =
+        held_find(&taker->accounts, claim->account->tenant_id, claim->account->account_id);
     bool was_full =
         taker->held >= taker->held_max || (account && account->told >= claim->account->batch_size);
     bool plenty = account && account->count > claim->account->batch_size / 2;
     int64_t delay_ms = plenty ? TAKE_LINGER_MS : TAKE_COALESCE_MS;
 
     taker->held--;
-    if (account && --account->count <= 0) {
-        tdelete(account, &taker->accounts, take_compare_accounts);
-        take_free_account(account);
-        if (taker->asking)
-            taker->again = true; /* what the claim under way was told of is not known any more */
-    }
-    if ((was_full || !taker->dry) &&
-        (!taker->soon.at || taker->soon.due_ms > event_loop_now_ms(taker->loop) + delay_ms))
-        event_timer_start(taker->loop, &taker->soon, delay_ms, take_run_timer, taker);
+    if (account)
+        account->count--;
+    if (was_full || !taker->dry)
+        take_run_within(taker, delay_ms);
 }
 
 /* All that was handed back since the last time. */
@@ -340,6 +347,7 @@ enum err take_new(struct event_loop *loop, struct db_async *db, const struct con
 
     if (!taker)
         return error_set(err, ERR_NOMEM, "out of memory for the taker");
+    held_init(&taker->accounts);
     taker->loop = loop;
     taker->db = db;
     taker->config = config;
@@ -361,11 +369,6 @@ void take_free(struct taker *taker)
     event_undefer(taker->loop, take_return_now, taker);
     db_array_clear(&taker->returned_pks);
     db_array_clear(&taker->returned_tokens);
-    while (taker->accounts) {
-        struct take_held_account *account = *(struct take_held_account **)taker->accounts;
-
-        tdelete(account, &taker->accounts, take_compare_accounts);
-        take_free_account(account);
-    }
+    held_clear(&taker->accounts);
     free(taker);
 }

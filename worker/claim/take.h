@@ -22,6 +22,10 @@ struct db_array;
 struct take_calls {
     void *arg;
     void (*got)(void *arg, struct claim *claim); /* `claim` is owned by the callee */
+    /* Connections to the account's relay that stand or are being made; with close_idle, without the
+     * idle ones, which are closed. */
+    int32_t (*count_connections)(void *arg, const char *tenant_id, const char *account_id,
+                                 bool close_idle);
     /* Append the lease token of every claim that is not recorded or handed back yet. */
     void (*list_tokens)(void *arg, struct db_array *tokens);
 };
@@ -34,6 +38,9 @@ void take_wake(struct taker *taker);                     /* there may be work */
 /* Statements may have been lost with the connection: hand back what is leased to us unknown to us.
  */
 void take_reconnected(struct taker *taker);
+/* How many connections this worker may have for an account, one at least. They are granted by
+ * claims, so that all workers together keep to max_connections. */
+uint32_t take_connections(const struct taker *taker, const char *tenant_id, const char *account_id);
 /* The claim has left the worker's hands (its result waits to be recorded); the claim stays the
  * caller's. */
 void take_release(struct taker *taker, const struct claim *claim);

@@ -136,6 +136,18 @@ static int64_t attempt_delay_s(const struct claim *claim, const struct transcrip
                       : retry_delay_s(&claim->retry_delays, claim->retries, jitter);
 }
 
+/* Nothing but a refusal of the final dot is certain to leave the relay without the message. */
+static bool attempt_was_taken(const struct transcript *t)
+{
+    for (size_t i = 0; i < t->recipient_count; i++) {
+        const struct transcript_recipient *r = &t->recipients[i];
+
+        if (r->verdict.outcome == OUTCOME_SENT || (r->phase == PHASE_DOT && r->reply.code < 400))
+            return true;
+    }
+    return false;
+}
+
 enum err attempt_from_transcript(const struct claim *claim, const struct transcript *t,
                                  double jitter, struct attempt *ret, struct error *err)
 {
@@ -155,6 +167,7 @@ enum err attempt_from_transcript(const struct claim *claim, const struct transcr
     if (!list)
         return attempt_nomem(err);
     a.blame = t->verdict.blame;
+    a.taken = attempt_was_taken(t);
     a.connect_ms = t->connect_ms;
     a.send_ms = t->send_ms;
     a.recipient_count = (uint32_t)t->recipient_count;

@@ -14,6 +14,7 @@ struct attempt {
     const struct claim *claim; /* borrowed until recorded */
     enum outcome outcome;
     enum blame blame;
+    bool taken;    /* the relay has the message, or may have: it counts against rate limits */
     bool composed; /* false: it never came to a dialogue, and phase says nothing */
     enum phase phase;
     int64_t retry_after_s; /* when deferred */

@@ -10,8 +10,9 @@
 #include "common/log.h"
 #include "sql/statements.h"
 #include "worker/record/delivery_log.h"
+#include "worker/record/retry.h"
 
-enum { BATCH_RETRY_MS = 200, BATCH_ARRAYS = 18 };
+enum { BATCH_RETRY_MS = 200, BATCH_ARRAYS = 21 };
 
 struct batch {
     struct batch_recorder *recorder;
@@ -147,13 +148,17 @@ static void batch_fill(struct db_array *arrays, const struct attempt *a)
     db_array_int(at++, a->send_ms);
     db_array_text(at++, policy_blame_name(a->blame));
     db_array_text(at++, a->composed ? policy_phase_name(a->phase) : NULL);
+    db_array_bool(at++, a->taken);
+    db_array_int(at++, retry_back_off_first_s(&a->claim->retry_delays));
+    db_array_int(at++, retry_back_off_most_s(&a->claim->retry_delays));
 }
 
 static void batch_write(struct batch *batch)
 {
     static const enum db_type types[BATCH_ARRAYS] = {
-        DB_INT8, DB_INT8, DB_TEXT, DB_INT4, DB_INT4, DB_INT4, DB_TEXT, DB_TEXT, DB_TEXT,
-        DB_JSON, DB_JSON, DB_JSON, DB_INT4, DB_INT4, DB_INT4, DB_INT4, DB_TEXT, DB_TEXT};
+        DB_INT8, DB_INT8, DB_TEXT, DB_INT4, DB_INT4, DB_INT4, DB_TEXT,
+        DB_TEXT, DB_TEXT, DB_JSON, DB_JSON, DB_JSON, DB_INT4, DB_INT4,
+        DB_INT4, DB_INT4, DB_TEXT, DB_TEXT, DB_BOOL, DB_INT4, DB_INT4};
     struct batch_recorder *recorder = batch->recorder;
     struct db_array arrays[BATCH_ARRAYS];
     struct db_params params = {0};

@@ -15,4 +15,12 @@ enum { RETRY_NONE = -1 };
  */
 int64_t retry_delay_s(const struct config_delays *delays, int32_t used, double jitter);
 
+/*
+ * An account at fault is left alone for the schedule's first delay, then for twice as long each
+ * time, up to the schedule's longest; without a schedule for a minute, up to an hour. The doubling
+ * and its jitter are record_attempts.sql's, which knows how often it failed.
+ */
+int64_t retry_back_off_first_s(const struct config_delays *delays);
+int64_t retry_back_off_most_s(const struct config_delays *delays);
+
 #endif

@@ -32,14 +32,20 @@ static struct lane *lane_new(const struct claim_account *account)
     return lane;
 }
 
+struct lane *lane_look_up(void *const *tree, const char *tenant_id, const char *account_id)
+{
+    struct lane key = {.tenant_id = (char *)tenant_id, .account_id = (char *)account_id};
+    struct lane **found = tfind(&key, tree, lane_compare);
+
+    return found ? *found : NULL;
+}
+
 struct lane *lane_find(void **tree, struct lanes *lanes, const struct claim_account *account)
 {
-    struct lane key = {.tenant_id = account->tenant_id, .account_id = account->account_id};
-    struct lane **found = tfind(&key, tree, lane_compare);
-    struct lane *lane;
+    struct lane *lane = lane_look_up(tree, account->tenant_id, account->account_id);
 
-    if (found)
-        return *found;
+    if (lane)
+        return lane;
     lane = lane_new(account);
     if (!lane)
         return NULL;
@@ -51,11 +57,9 @@ struct lane *lane_find(void **tree, struct lanes *lanes, const struct claim_acco
     return lane;
 }
 
-uint32_t lane_connections_max(const struct lane *lane, const struct config *config, int64_t now_ms)
+uint32_t lane_connections_max(const struct lane *lane, uint32_t allowed, int64_t now_ms)
 {
-    const struct claim_account *account = TAILQ_FIRST(&lane->waiting)->claim->account;
-    uint32_t max = account->max_connections > 0 ? (uint32_t)account->max_connections
-                                                : (uint32_t)config->max_connections_per_account;
+    uint32_t max = allowed;
 
     if (!lane->proven && max > LANE_UNPROVEN_CONNECTIONS)
         max = LANE_UNPROVEN_CONNECTIONS;
@@ -75,12 +79,16 @@ void lane_free(void **tree, struct lanes *lanes, struct lane *lane)
 
 void lane_push_mail(struct lanes *hungry, struct lane *lane, struct lane_mail *m, bool in_front)
 {
+    struct lane_mail *before = in_front ? NULL : TAILQ_LAST(&lane->waiting, lane_mails);
+
     if (lane->waiting_count++ == 0)
         TAILQ_INSERT_TAIL(hungry, lane, hungry_link);
-    if (in_front)
-        TAILQ_INSERT_HEAD(&lane->waiting, m, link);
+    while (before && before->claim->priority > m->claim->priority)
+        before = TAILQ_PREV(before, lane_mails, link);
+    if (before)
+        TAILQ_INSERT_AFTER(&lane->waiting, before, m, link);
     else
-        TAILQ_INSERT_TAIL(&lane->waiting, m, link);
+        TAILQ_INSERT_HEAD(&lane->waiting, m, link);
 }
 
 void lane_remove_mail(struct lanes *hungry, struct lane *lane, struct lane_mail *m)
@@ -88,6 +96,25 @@ void lane_remove_mail(struct lanes *hungry, struct lane *lane, struct lane_mail 
     TAILQ_REMOVE(&lane->waiting, m, link);
     if (--lane->waiting_count == 0)
         TAILQ_REMOVE(hungry, lane, hungry_link);
+}
+
+struct lane_mail *lane_pop_mail(struct lanes *hungry, struct lane *lane)
+{
+    struct lane_mail *m = TAILQ_FIRST(&lane->waiting);
+
+    lane_remove_mail(hungry, lane, m);
+    return m;
+}
+
+void lane_fail_waiting(struct lanes *hungry, struct lane *lane, const struct transcript *failed,
+                       struct lane_mails *ret)
+{
+    while (lane->waiting_count) {
+        struct lane_mail *m = lane_pop_mail(hungry, lane);
+
+        transcript_copy_verdict(m->transcript, failed);
+        TAILQ_INSERT_TAIL(ret, m, link);
+    }
 }
 
 enum err lane_mail_new(const struct claim *claim, const struct mail *mail, send_done_fn *done,

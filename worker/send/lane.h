@@ -64,13 +64,20 @@ TAILQ_HEAD(lanes, lane);
 
 /* The account's lane, made when there is none; NULL: out of memory. `tree` is a tsearch(3) root. */
 struct lane *lane_find(void **tree, struct lanes *lanes, const struct claim_account *account);
-/* How many connections it may have now; mails are waiting. */
-uint32_t lane_connections_max(const struct lane *lane, const struct config *config, int64_t now_ms);
+/* How many of the connections it is allowed it should have now. */
+uint32_t lane_connections_max(const struct lane *lane, uint32_t allowed, int64_t now_ms);
 void lane_free(void **tree, struct lanes *lanes, struct lane *lane); /* must be empty */
 
-/* `hungry` are the lanes with waiting mails. */
+/* By priority, then as they come; one that had its turn already goes in front. `hungry` are the
+ * lanes with waiting mails. */
 void lane_push_mail(struct lanes *hungry, struct lane *lane, struct lane_mail *m, bool in_front);
 void lane_remove_mail(struct lanes *hungry, struct lane *lane, struct lane_mail *m);
+struct lane_mail *lane_pop_mail(struct lanes *hungry,
+                                struct lane *lane); /* the first; there is one */
+/* The lane's last connection failed to open: what waits behind it shares the verdict, and is
+ * appended to *ret. */
+void lane_fail_waiting(struct lanes *hungry, struct lane *lane, const struct transcript *failed,
+                       struct lane_mails *ret);
 
 enum err lane_mail_new(const struct claim *claim, const struct mail *mail, send_done_fn *done,
                        void *arg, struct lane_mail **ret, struct error *err) MUST_CHECK;
@@ -81,5 +88,7 @@ void lane_mail_void(struct lane_mail *m);
  * mail. */
 void lane_finish_mail(struct lane_mail *m);
 void lane_finish_mails(struct lane_mails *mails);
+/* The account's lane; NULL: none. */
+struct lane *lane_look_up(void *const *tree, const char *tenant_id, const char *account_id);
 
 #endif

@@ -26,6 +26,7 @@ enum {
 
 struct send_pool {
     struct session_room room;
+    struct send_calls calls;
     void *tree; /* of lanes, tsearch(3) */
     struct lanes lanes;
     struct lanes hungry;
@@ -41,16 +42,6 @@ static void pool_on_retry(void *arg);
 static struct event_loop *pool_loop(const struct send_pool *pool)
 {
     return pool->room.connection.loop;
-}
-
-/* ---- waiting mails ---- */
-
-static struct lane_mail *pool_pop_mail(struct send_pool *pool, struct lane *lane)
-{
-    struct lane_mail *m = TAILQ_FIRST(&lane->waiting);
-
-    lane_remove_mail(&pool->hungry, lane, m);
-    return m;
 }
 
 /* ---- connections ---- */
@@ -161,8 +152,9 @@ static enum err pool_open(struct send_pool *pool, struct lane *lane, struct lane
 
 static uint32_t pool_lane_max(const struct send_pool *pool, const struct lane *lane)
 {
-    return lane_connections_max(lane, pool->room.connection.config,
-                                event_loop_now_ms(pool_loop(pool)));
+    uint32_t allowed = pool->calls.allowed(pool->calls.arg, lane->tenant_id, lane->account_id);
+
+    return lane_connections_max(lane, allowed, event_loop_now_ms(pool_loop(pool)));
 }
 
 /* Is there room for one more connection of this lane? Idle ones of others are closed for it. */
@@ -196,7 +188,7 @@ static bool pool_serve_one(struct send_pool *pool, struct lane *lane)
         return false;
     c = pool_take_idle(lane, m->claim->account->version);
     if (c) {
-        pool_give(c, pool_pop_mail(pool, lane));
+        pool_give(c, lane_pop_mail(&pool->hungry, lane));
         return true;
     }
     while (lane->connection_count >= pool_lane_max(pool, lane)) {
@@ -211,7 +203,7 @@ static bool pool_serve_one(struct send_pool *pool, struct lane *lane)
         event_timer_start(pool_loop(pool), &pool->retry_timer, POOL_RETRY_MS, pool_on_retry, pool);
         return false;
     }
-    pool_pop_mail(pool, lane);
+    lane_pop_mail(&pool->hungry, lane);
     return true;
 }
 
@@ -265,26 +257,15 @@ static void pool_reuse(struct send_pool *pool, struct lane_connection *c)
     const struct lane_mail *next = pool->paused ? NULL : TAILQ_FIRST(&lane->waiting);
 
     if (!session_is_idle(c->session) || c->used >= POOL_MAILS_PER_CONNECTION ||
-        c->version < lane->version || pool_is_wanted_elsewhere(pool, lane))
+        c->version < lane->version || lane->connection_count > pool_lane_max(pool, lane) ||
+        pool_is_wanted_elsewhere(pool, lane))
         pool_close(c);
     else if (next && next->claim->account->version == c->version)
-        pool_give(c, pool_pop_mail(pool, lane));
+        pool_give(c, lane_pop_mail(&pool->hungry, lane));
     else if (!next && c->ttl_s > 0)
         pool_park(c);
     else
         pool_close(c);
-}
-
-/* The lane's last connection failed to open: what waits behind it shares the verdict. */
-static void pool_fail_waiting(struct send_pool *pool, struct lane *lane,
-                              const struct transcript *failed, struct lane_mails *ret)
-{
-    while (lane->waiting_count) {
-        struct lane_mail *m = pool_pop_mail(pool, lane);
-
-        transcript_copy_verdict(m->transcript, failed);
-        TAILQ_INSERT_TAIL(ret, m, link);
-    }
 }
 
 static void pool_on_open_failed(struct send_pool *pool, struct lane_connection *c,
@@ -303,7 +284,7 @@ static void pool_on_open_failed(struct send_pool *pool, struct lane_connection *
         pool_feed(pool);
         return;
     }
-    pool_fail_waiting(pool, lane, m->transcript, &failed);
+    lane_fail_waiting(&pool->hungry, lane, m->transcript, &failed);
     lane_free(&pool->tree, &pool->lanes, lane);
     pool_feed(pool);
     TAILQ_INSERT_HEAD(&failed, m, link);
@@ -351,8 +332,7 @@ static void pool_on_news(void *arg, enum session_news news)
 
 enum err send_pool_new(struct event_loop *loop, struct transfers *transfers,
                        const struct config *config, const struct secret_ring *keys,
-                       send_may_finish_fn *may_finish, void *may_finish_arg, struct send_pool **ret,
-                       struct error *err)
+                       const struct send_calls *calls, struct send_pool **ret, struct error *err)
 {
     struct send_pool *pool = calloc(1, sizeof(*pool));
 
@@ -363,8 +343,9 @@ enum err send_pool_new(struct event_loop *loop, struct transfers *transfers,
     pool->room.connection.config = config;
     pool->room.connection.keys = keys;
     connection_set_helo(&pool->room.connection);
-    pool->room.may_finish = may_finish;
-    pool->room.may_finish_arg = may_finish_arg;
+    pool->room.may_finish = calls->may_finish;
+    pool->room.may_finish_arg = calls->arg;
+    pool->calls = *calls;
     TAILQ_INIT(&pool->lanes);
     TAILQ_INIT(&pool->hungry);
     TAILQ_INIT(&pool->idle);
@@ -383,7 +364,7 @@ void send_pool_free(struct send_pool *pool)
         struct lane_connection *c;
 
         while (lane->waiting_count)
-            lane_mail_free(pool_pop_mail(pool, lane));
+            lane_mail_free(lane_pop_mail(&pool->hungry, lane));
         while ((c = TAILQ_FIRST(&lane->connections))) {
             if (!c->mail)
                 pool_unpark(c);
@@ -393,6 +374,32 @@ void send_pool_free(struct send_pool *pool)
         lane_free(&pool->tree, &pool->lanes, lane);
     }
     free(pool);
+}
+
+void send_pool_close_idle(struct send_pool *pool)
+{
+    struct lane_connection *c;
+
+    while ((c = TAILQ_FIRST(&pool->idle))) {
+        struct lane *lane = c->lane;
+
+        pool_close_parked(c);
+        pool_drop_lane_if_empty(pool, lane);
+    }
+}
+
+uint32_t send_pool_connections(struct send_pool *pool, const char *tenant_id,
+                               const char *account_id, bool close_idle)
+{
+    struct lane *lane = lane_look_up(&pool->tree, tenant_id, account_id);
+    uint32_t count;
+
+    while (close_idle && lane && !TAILQ_EMPTY(&lane->idle))
+        pool_close_parked(TAILQ_FIRST(&lane->idle));
+    count = lane ? lane->connection_count : 0;
+    if (lane)
+        pool_drop_lane_if_empty(pool, lane);
+    return count;
 }
 
 void send_pool_pause(struct send_pool *pool, bool paused)

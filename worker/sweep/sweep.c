@@ -14,6 +14,8 @@ enum {
     SWEEP_REAP_MS = 1000,
     SWEEP_PARTITIONS_MS = 3600 * 1000,
     SWEEP_FOLD_MS = 60 * 1000,
+    SWEEP_RATES_MS = 60 * 1000,
+    SWEEP_RATES_MAX = 5000,
     SWEEP_RETRY_MS = 1000,
     SWEEP_RECONNECT_MS =
         5000, /* db_async tries at least every 2 s, and a heartbeat follows at once */
@@ -33,7 +35,7 @@ struct sweeper {
     void *arg;
     int64_t epoch;
     int64_t reap_from_ms; /* by the loop's clock */
-    struct sweep_chore promote, reap, partitions, fold;
+    struct sweep_chore promote, reap, partitions, fold, rates;
 };
 
 /* Ask the database for one chore's work; the next turn follows its answer. */
@@ -182,6 +184,29 @@ static void sweep_fold(void *arg)
     sweep_ask(&s->fold, &SQL_FOLD_COUNTERS, &none, sweep_folded, sweep_fold);
 }
 
+/* ---- rates: what counts against no limit any more ---- */
+
+static void sweep_rates(void *arg);
+
+static void sweep_rates_purged(void *arg, enum err rc, const PGresult *res, const struct error *err)
+{
+    struct sweeper *s = arg;
+
+    if (sweep_failed(&s->rates, rc, err, sweep_rates))
+        return;
+    event_timer_start(s->loop, &s->rates.timer,
+                      db_int(res, 0, 0) >= SWEEP_RATES_MAX ? 0 : SWEEP_RATES_MS, sweep_rates, s);
+}
+
+static void sweep_rates(void *arg)
+{
+    struct sweeper *s = arg;
+    struct db_params params = {0};
+
+    db_param_int(&params, SWEEP_RATES_MAX);
+    sweep_ask(&s->rates, &SQL_PURGE_RATES, &params, sweep_rates_purged, sweep_rates);
+}
+
 /* ---- what callers see ---- */
 
 static void sweep_start(struct sweeper *s, struct sweep_chore *chore, event_timer_fn *fn)
@@ -196,6 +221,7 @@ static void sweep_stop(struct sweeper *s)
     event_timer_stop(s->loop, &s->reap.timer);
     event_timer_stop(s->loop, &s->partitions.timer);
     event_timer_stop(s->loop, &s->fold.timer);
+    event_timer_stop(s->loop, &s->rates.timer);
 }
 
 void sweep_set_epoch(struct sweeper *s, int64_t epoch)
@@ -208,6 +234,7 @@ void sweep_set_epoch(struct sweeper *s, int64_t epoch)
     sweep_start(s, &s->reap, sweep_reap);
     sweep_start(s, &s->partitions, sweep_partitions);
     sweep_start(s, &s->fold, sweep_fold);
+    sweep_start(s, &s->rates, sweep_rates);
 }
 
 void sweep_connected(struct sweeper *s)
@@ -231,6 +258,7 @@ enum err sweep_new(struct event_loop *loop, struct db_async *db, const struct co
     s->fn = fn;
     s->arg = arg;
     s->promote.sweeper = s->reap.sweeper = s->partitions.sweeper = s->fold.sweeper = s;
+    s->rates.sweeper = s;
     *ret = s;
     return ERR_OK;
 }

@@ -1,14 +1,25 @@
 -- claim_messages: lease due messages to one worker, taking turns among accounts, the least recently served first.
 -- $1 bigint worker epoch  $2 text[] tenant_id, $3 text[] account_id, $4 integer[] messages of it the worker holds already
 -- $5 integer the service's batch size  $6 integer at most so many messages  $7 integer contents up to so many octets come along
--- Rows: see claim_read_row() in worker/claim/claim.c. None: nothing is due, or all of it is gated or suspended.
+-- $8 integer[] connections it keeps for each of $2, $3; what it was granted beyond that, and for others, goes back
+-- $9 integer the service's connections per account
+-- Rows: see claim_read_row() in worker/claim/claim.c. Nothing due, or all of it gated or suspended: one row without a message.
+--       Each row's first two columns: milliseconds until it is worth asking again, null: not before there is news; messages
+--       that a limit made errors.
+-- Accounts with limits, and those that were at fault, are asked for by free_slots(), which also locks them for this
+-- transaction; one that has no slots left is gated. An account that was at fault is tried by one worker at a time. Any account
+-- is asked for when the worker has more of its messages than connections: of an account's connections each worker gets its
+-- share at most, and is told when it holds more.
 -- Locks: the worker's own row, so that it cannot be reaped meanwhile (what it claimed after that nobody would take over);
--- the claimed queue rows; rows that another worker is claiming are skipped.
+-- account_state rows, the claimed queue rows and the worker's own connection_grant and account_counter rows; any that another worker has locked are skipped. Only rejecting messages
+-- waits, for the tenant's tenant_sync row, at the end.
 -- Plan: a skip scan of index queue_ready finds the accounts with ready work, then index queue_ready again for each; no
 -- scan of the backlog, also under a generic plan (tests/sql).
 -- Called by: take_run() in worker/claim/take.c.
 WITH RECURSIVE alive AS MATERIALIZED (
     SELECT FROM mailproxy.worker WHERE epoch = $1::bigint AND ended_at IS NULL FOR SHARE
+), crew AS MATERIALIZED (
+    SELECT count(*)::numeric AS workers FROM mailproxy.worker WHERE ended_at IS NULL
 ), ready AS (
     (SELECT q.tenant_id, q.account_id
        FROM mailproxy.queue q
@@ -24,30 +35,61 @@ WITH RECURSIVE alive AS MATERIALIZED (
             WHERE q.state = 'ready' AND (q.tenant_id, q.account_id) > (r.tenant_id, r.account_id)
             ORDER BY q.tenant_id, q.account_id
             LIMIT 1) n
-), turn AS MATERIALIZED (
-    SELECT s.tenant_id, s.account_id, coalesce(a.batch_size, $5::integer) - coalesce(h.held, 0) AS room
+), candidate AS MATERIALIZED (
+    SELECT s.tenant_id, s.account_id, s.served_at, coalesce(a.batch_size, $5::integer) - coalesce(h.held, 0) AS room,
+           coalesce(h.held, 0) AS held, coalesce(h.kept, 0) AS kept,
+           n.share, coalesce(h.kept, 0) < least(coalesce(h.held, 0) + 1, n.share) AS widens,
+           CASE WHEN s.gate_until > now() THEN least(s.gate_until, s.gate_recheck_at) END AS opens_at,
+           s.failures > 0 OR s.gate_recheck_at IS NOT NULL
+           OR num_nonnulls(a.limit_per_minute, a.limit_per_hour, a.limit_per_day,
+                           t.limit_per_hour, t.limit_per_day) > 0 AS limited,
+           a.limit_behavior = 'reject' AS rejects
       FROM ready r
       JOIN mailproxy.account_state s ON s.tenant_id = r.tenant_id AND s.account_id = r.account_id
       JOIN mailproxy.account a ON a.tenant_id = r.tenant_id AND a.account_id = r.account_id
       JOIN mailproxy.tenant t ON t.tenant_id = r.tenant_id
-      LEFT JOIN unnest($2::text[], $3::text[], $4::integer[]) AS h (tenant_id, account_id, held)
+     CROSS JOIN LATERAL (
+           SELECT ceil(coalesce(a.max_connections, $9::integer) / (SELECT workers FROM crew))::integer AS share) n
+      LEFT JOIN unnest($2::text[], $3::text[], $4::integer[], $8::integer[]) AS h (tenant_id, account_id, held, kept)
              ON h.tenant_id = r.tenant_id AND h.account_id = r.account_id
-     WHERE (s.gate_until IS NULL OR s.gate_until <= now())
-       AND '*' <> ALL (t.suspended_batches)
+     WHERE '*' <> ALL (t.suspended_batches)
        AND coalesce(a.batch_size, $5::integer) > coalesce(h.held, 0)
+       AND (s.crowded_until IS NULL OR s.crowded_until <= now() OR h.kept > 0)
+       AND $6::integer > 0
        AND (SELECT active FROM mailproxy.instance)
        AND EXISTS (SELECT FROM alive)
-     ORDER BY s.served_at
-     LIMIT 16 -- TAKE_ACCOUNTS in take.c
+), turn AS MATERIALIZED (
+    SELECT c.*, row_number() OVER (PARTITION BY c.tenant_id ORDER BY c.served_at) AS place,
+           count(*) OVER (PARTITION BY c.tenant_id) AS places
+      FROM (SELECT * FROM candidate
+             WHERE opens_at IS NULL OR opens_at <= now()
+             ORDER BY served_at
+             LIMIT 16) c -- TAKE_ACCOUNTS in take.c
+), asked AS MATERIALIZED (
+    SELECT t.*, CASE WHEN t.limited OR t.widens
+                     THEN mailproxy.free_slots(t.tenant_id, t.account_id, t.place::integer, t.places::integer,
+                                               $1::bigint, $9::integer, t.share) END AS answer
+      FROM turn t
+     ORDER BY t.served_at
+), granted AS MATERIALIZED (
+    SELECT k.tenant_id, k.account_id, k.served_at, k.limited, k.rejects, k.held, k.kept, k.share, k.opens_at IS NULL AS was_open,
+           (k.answer).connections, (k.answer).at_limit, (k.answer).closed_until, (k.answer).recheck_at, (k.answer).reason,
+           k.kept = 0 AND (k.answer).connections = 0 AS crowded,
+           (k.limited OR k.kept = 0) AND (k.answer).slots IS NULL AS busy,
+           k.limited AND (k.answer).slots BETWEEN 1 AND k.room - 1 AS short,
+           CASE WHEN k.kept = 0 AND coalesce((k.answer).connections, 0) = 0 THEN 0
+                WHEN k.limited THEN least(k.room, coalesce((k.answer).slots, 0))
+                ELSE k.room END AS room
+      FROM asked k
 ), picked AS MATERIALIZED (
     SELECT p.message_pk
-      FROM turn
+      FROM (SELECT * FROM granted WHERE room > 0 ORDER BY served_at) g
      CROSS JOIN LATERAL (
            SELECT q.message_pk
              FROM mailproxy.queue q
-            WHERE q.state = 'ready' AND q.tenant_id = turn.tenant_id AND q.account_id = turn.account_id
+            WHERE q.state = 'ready' AND q.tenant_id = g.tenant_id AND q.account_id = g.account_id
             ORDER BY q.priority, q.message_pk
-            LIMIT turn.room
+            LIMIT g.room
               FOR UPDATE SKIP LOCKED) p
      LIMIT $6::integer
 ), leased AS (
@@ -58,24 +100,90 @@ WITH RECURSIVE alive AS MATERIALIZED (
     RETURNING q.message_pk, q.tenant_id, q.account_id, q.priority, q.due_at, q.attempts, q.lease_token
 ), served AS (
     UPDATE mailproxy.account_state s
-       SET served_at = clock_timestamp()
-      FROM (SELECT l.tenant_id, l.account_id
-              FROM mailproxy.account_state l
-              JOIN (SELECT DISTINCT tenant_id, account_id FROM leased) d USING (tenant_id, account_id)
-               FOR UPDATE OF l SKIP LOCKED) u
+       SET served_at = clock_timestamp(),
+           gate_until = CASE WHEN NOT u.limited THEN s.gate_until WHEN s.failures > 0 THEN now() + interval '1 minute' END,
+           gate_reason = CASE WHEN NOT u.limited THEN s.gate_reason
+                              WHEN s.failures > 0 THEN coalesce(s.gate_reason, 'the account is being tried') END,
+           gate_recheck_at = CASE WHEN NOT u.limited THEN s.gate_recheck_at
+                                  WHEN s.failures > 0 THEN now() + interval '1 second' END
+      FROM (SELECT l.tenant_id, l.account_id, g.limited
+              FROM granted g
+              JOIN mailproxy.account_state l ON l.tenant_id = g.tenant_id AND l.account_id = g.account_id
+             WHERE EXISTS (SELECT FROM leased d WHERE d.tenant_id = g.tenant_id AND d.account_id = g.account_id)
+               FOR NO KEY UPDATE OF l SKIP LOCKED) u
      WHERE s.tenant_id = u.tenant_id AND s.account_id = u.account_id
+), closed AS (
+    UPDATE mailproxy.account_state s
+       SET gate_until = g.closed_until, gate_reason = g.reason, gate_recheck_at = g.recheck_at
+      FROM granted g
+     WHERE s.tenant_id = g.tenant_id AND s.account_id = g.account_id
+       AND g.closed_until IS NOT NULL AND NOT (g.at_limit AND g.rejects)
+), passed AS (
+    UPDATE mailproxy.account_state s
+       SET crowded_until = now() + interval '1 second'
+      FROM granted g
+     WHERE s.tenant_id = g.tenant_id AND s.account_id = g.account_id AND g.crowded AND g.closed_until IS NULL
+), widened AS MATERIALIZED (
+    SELECT g.tenant_id, g.account_id, greatest(g.kept, least(g.connections, g.held + n.messages))::integer AS connections
+      FROM granted g
+      JOIN (SELECT tenant_id, account_id, count(*) AS messages FROM leased GROUP BY tenant_id, account_id) n
+           ON n.tenant_id = g.tenant_id AND n.account_id = g.account_id
+     WHERE g.connections > 0
+), given AS (
+    INSERT INTO mailproxy.connection_grant AS c (tenant_id, account_id, lease_epoch, connections)
+    SELECT w.tenant_id, w.account_id, $1::bigint, w.connections FROM widened w
+    ON CONFLICT (tenant_id, account_id, lease_epoch) DO UPDATE SET connections = excluded.connections
+), spare AS MATERIALIZED (
+    SELECT c.tenant_id, c.account_id, coalesce(h.kept, 0) AS kept
+      FROM mailproxy.connection_grant c
+      LEFT JOIN unnest($2::text[], $3::text[], $8::integer[]) AS h (tenant_id, account_id, kept)
+             ON h.tenant_id = c.tenant_id AND h.account_id = c.account_id
+     WHERE c.lease_epoch = $1::bigint AND c.connections > coalesce(h.kept, 0)
+       AND NOT EXISTS (SELECT FROM widened w WHERE w.tenant_id = c.tenant_id AND w.account_id = c.account_id)
+), narrowed AS (
+    UPDATE mailproxy.connection_grant c
+       SET connections = p.kept
+      FROM spare p
+     WHERE c.tenant_id = p.tenant_id AND c.account_id = p.account_id AND c.lease_epoch = $1::bigint AND p.kept > 0
+), given_back AS (
+    DELETE FROM mailproxy.connection_grant c
+     USING spare p
+     WHERE c.tenant_id = p.tenant_id AND c.account_id = p.account_id AND c.lease_epoch = $1::bigint AND p.kept = 0
+), rejected AS MATERIALIZED (
+    SELECT g.tenant_id, g.account_id, mailproxy.reject_ready(g.tenant_id, g.account_id, 1000) AS messages
+      FROM granted g
+     WHERE g.at_limit AND g.rejects AND (SELECT count(*) FROM leased) >= 0 -- last, for it may wait
+), counted AS (
+    INSERT INTO mailproxy.account_counter AS c (tenant_id, account_id, worker_epoch, rate_limited)
+    SELECT g.tenant_id, g.account_id, $1::bigint, coalesce(r.messages, 1)
+      FROM granted g
+      LEFT JOIN rejected r ON r.tenant_id = g.tenant_id AND r.account_id = g.account_id
+     WHERE g.at_limit AND (g.was_open OR r.messages > 0) AND coalesce(r.messages, 1) > 0
+    ON CONFLICT (tenant_id, account_id, worker_epoch) DO UPDATE SET rate_limited = c.rate_limited + excluded.rate_limited
+), outlook AS MATERIALIZED (
+    SELECT least(CASE WHEN (SELECT count(closed_until) > 0 AND count(*) = 16 FROM granted)
+                        OR (SELECT max(messages) FROM rejected) = 1000 THEN 0 END, -- others wait behind these
+                 CASE WHEN (SELECT bool_or(busy) FROM granted) THEN 20 END,
+                 CASE WHEN (SELECT bool_or(short) FROM granted) THEN 5 END, -- to close the gate, or reject the rest
+                 (SELECT extract(epoch FROM min(opens_at) - now()) * 1000 FROM candidate WHERE opens_at > now()),
+                 (SELECT extract(epoch FROM min(recheck_at) - now()) * 1000 FROM granted WHERE closed_until IS NOT NULL))
+           AS again_ms,
+           (SELECT sum(messages) FROM rejected) AS rejected
 )
-SELECT l.message_pk, l.lease_token, (extract(epoch FROM m.created_at) * 1000000)::bigint,
-       (extract(epoch FROM now() - l.due_at) * 1000)::bigint, l.attempts, m.retries, m.size_octets, m.attachments,
+SELECT ceil(w.again_ms)::bigint, w.rejected, l.message_pk, l.lease_token, (extract(epoch FROM m.created_at) * 1000000)::bigint,
+       (extract(epoch FROM now() - l.due_at) * 1000)::bigint, l.attempts, m.retries, m.priority, m.size_octets, m.attachments,
        m.message_id, m.mime_message_id, b.content, m.settled, coalesce(a.retry_delays, t.retry_delays),
        l.tenant_id, l.account_id, a.version, a.host, a.port, a.username, a.password_sealed, a.password_key_id,
-       coalesce(a.use_tls, a.port = 465), a.tls_verify, a.tls_ca, a.tls_pin, a.timeout_s, a.ttl_s, a.max_connections,
-       a.batch_size, a.dsn_notify, a.dsn_ret, t.client_base_url, t.client_base_url_trusted, t.client_attachment_path,
-       t.client_auth_sealed, t.client_auth_key_id, t.large_file_config
-  FROM leased l
-  JOIN mailproxy.message m ON m.message_pk = l.message_pk
-  JOIN mailproxy.account a ON a.tenant_id = l.tenant_id AND a.account_id = l.account_id
-  JOIN mailproxy.tenant t ON t.tenant_id = l.tenant_id
+       coalesce(a.use_tls, a.port = 465), a.tls_verify, a.tls_ca, a.tls_pin, a.timeout_s, a.ttl_s,
+       least(coalesce(g.connections, k.kept), k.share), a.batch_size, a.dsn_notify, a.dsn_ret, t.client_base_url,
+       t.client_base_url_trusted, t.client_attachment_path, t.client_auth_sealed, t.client_auth_key_id, t.large_file_config
+  FROM outlook w
+  LEFT JOIN (leased l
+             JOIN mailproxy.message m ON m.message_pk = l.message_pk
+             JOIN mailproxy.account a ON a.tenant_id = l.tenant_id AND a.account_id = l.account_id
+             JOIN mailproxy.tenant t ON t.tenant_id = l.tenant_id
+             JOIN granted k ON k.tenant_id = l.tenant_id AND k.account_id = l.account_id
+             LEFT JOIN widened g ON g.tenant_id = l.tenant_id AND g.account_id = l.account_id) ON true
   LEFT JOIN mailproxy.message_body b
          ON m.size_octets <= $7::integer AND b.message_pk = m.message_pk AND b.created_at = m.created_at
  ORDER BY l.priority, l.message_pk;

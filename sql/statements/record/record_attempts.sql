@@ -5,23 +5,27 @@
 -- $7 text[] enhanced status  $8 text[] reply  $9 text[] reason as the tenant reads it (not for sent)
 -- $10 json[] results per recipient, for the attempt  $11 json[] recipients settled, for the message
 -- $12 json[] event metadata  $13 integer[] queue_ms  $14 integer[] compose_ms  $15 integer[] connect_ms  $16 integer[] send_ms
--- $17 text[] blame (none, recipient, message, account)  $18 text[] phase
+-- $17 text[] blame (none, recipient, message, account)  $18 text[] phase  $19 boolean[] the relay has it, or may have
+-- $20 integer[] seconds of an account's first back-off  $21 integer[] and of its longest
 -- Rows: message_pk of those recorded. One that is missing had lost its lease: nothing was changed for it.
 -- An account's fault closes its gate: its messages stay ready and wait for the gate, so that what opens it (time, run-now, an
--- update of the account) lets all of them go at once. A message sent proves the account well. A deferred message of a suspended
+-- update of the account) lets all of them go at once. Each failure doubles the time, but not those of messages that were under
+-- way when the gate closed. That the relay answered in a transaction proves the account well. A deferred message of a suspended
 -- batch becomes held.
 -- Locks: shares the tenants of deferred messages with a batch code (lock_suspended), then the messages' queue rows, then
--- account_state rows and tenant_sync rows, each in order. The counters' rows are this worker's own; the first row of an account
--- shares its account_state row, which is why that is never locked FOR UPDATE here.
+-- rate_bucket rows, account_state rows and tenant_sync rows, each in order. The counters' rows are this worker's own; the first
+-- row of an account shares its account_state row, which is why that is never locked FOR UPDATE here.
 -- Plan: primary keys only, also under a generic plan (tests/sql).
 -- Called by: batch_flush() in worker/record/batch.c.
 WITH result AS MATERIALIZED (
     SELECT *
       FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::integer[], $5::integer[], $6::integer[], $7::text[],
                   $8::text[], $9::text[], $10::json[], $11::json[], $12::json[], $13::integer[], $14::integer[],
-                  $15::integer[], $16::integer[], $17::text[], $18::text[])
+                  $15::integer[], $16::integer[], $17::text[], $18::text[], $19::boolean[], $20::integer[],
+                  $21::integer[])
            AS r (message_pk, lease_token, outcome, retry_after_s, retries, reply_code, status, reply, reason,
-                 recipients, settled, metadata, queue_ms, compose_ms, connect_ms, send_ms, blame, phase)
+                 recipients, settled, metadata, queue_ms, compose_ms, connect_ms, send_ms, blame, phase, taken,
+                 back_off_s, back_off_most_s)
 ), suspended AS MATERIALIZED (
     SELECT mailproxy.lock_suspended(ARRAY(SELECT message_pk FROM result WHERE outcome = 'deferred')) AS pks
 ), owned AS MATERIALIZED (
@@ -62,23 +66,37 @@ WITH result AS MATERIALIZED (
            outcome::mailproxy.event_type, tenant_id, reason, metadata
       FROM owned
 ), verdict AS MATERIALIZED (
-    SELECT tenant_id, account_id, bool_or(outcome = 'sent') AS well, bool_or(blame = 'account') AS at_fault,
-           coalesce(max(retry_after_s) FILTER (WHERE blame = 'account'), 60) AS closed_s,
-           max(reason) FILTER (WHERE blame = 'account') AS reason
+    SELECT tenant_id, account_id, bool_or(blame = 'account') AS at_fault,
+           bool_or(outcome = 'sent'
+                   OR (reply_code IS NOT NULL AND blame <> 'account' AND phase IN ('mail', 'rcpt', 'data', 'dot'))) AS well,
+           min(back_off_s) AS back_off_s, max(back_off_most_s) AS back_off_most_s,
+           max(reason) FILTER (WHERE blame = 'account') AS reason, count(*) FILTER (WHERE taken)::integer AS taken
       FROM owned
      GROUP BY tenant_id, account_id
+), stamped AS MATERIALIZED (
+    SELECT mailproxy.stamp_rates(array_agg(v.tenant_id), array_agg(v.account_id), array_agg(v.taken))
+      FROM verdict v
+      JOIN mailproxy.account a ON a.tenant_id = v.tenant_id AND a.account_id = v.account_id
+      JOIN mailproxy.tenant t ON t.tenant_id = v.tenant_id
+     WHERE v.taken > 0 AND num_nonnulls(a.limit_per_minute, a.limit_per_hour, a.limit_per_day,
+                                        t.limit_per_hour, t.limit_per_day) > 0
+    HAVING count(*) > 0
 ), judged AS MATERIALIZED (
     SELECT v.*
       FROM verdict v
       JOIN mailproxy.account_state s ON s.tenant_id = v.tenant_id AND s.account_id = v.account_id
-     WHERE (v.well AND s.failures > 0) OR (v.at_fault AND NOT v.well)
+     WHERE (SELECT count(*) FROM stamped) >= 0 -- first
+       AND CASE WHEN v.well THEN s.failures > 0
+                ELSE v.at_fault AND (s.gate_until IS NULL OR s.gate_until <= now() OR s.gate_recheck_at IS NOT NULL) END
      ORDER BY s.tenant_id, s.account_id
        FOR NO KEY UPDATE OF s -- lets others count
 ), gated AS (
     UPDATE mailproxy.account_state s
        SET failures = CASE WHEN j.well THEN 0 ELSE s.failures + 1 END,
-           gate_until = CASE WHEN NOT j.well THEN now() + make_interval(secs => j.closed_s) END,
-           gate_reason = CASE WHEN NOT j.well THEN j.reason END
+           gate_until = CASE WHEN NOT j.well
+                             THEN now() + make_interval(secs => least(j.back_off_s * 2.0 ^ least(s.failures, 30), j.back_off_most_s)
+                                                                * (1 + 0.1 * random())) END,
+           gate_reason = CASE WHEN NOT j.well THEN j.reason END, gate_recheck_at = NULL
       FROM judged j
      WHERE s.tenant_id = j.tenant_id AND s.account_id = j.account_id
 ), counted AS ( -- per account: its own worker's row alone, so that no worker waits for another
@@ -107,6 +125,7 @@ WITH result AS MATERIALIZED (
     SELECT s.tenant_id
       FROM mailproxy.tenant_sync s
      WHERE s.tenant_id = ANY (ARRAY(SELECT DISTINCT tenant_id FROM owned))
+       AND (SELECT count(*) FROM judged) >= 0 -- first
      ORDER BY s.tenant_id
        FOR UPDATE
 ), rung AS (

@@ -3,9 +3,9 @@
 -- reaps nobody: the database may have stood still for all alike, and the others are about to report back.
 -- Rows: per message taken over: message_pk, tenant_id, message_id, account_id, epoch, attempt.
 -- Locks: the dead workers' rows (one that another worker is reaping is skipped), shares the tenants of messages with a batch
--- code (lock_suspended), then the leases; account_state rows are shared, and counters of epoch 0 written, in order.
--- Messages of a suspended batch become held.
--- A message taken over is in doubt: the relay may have taken it. An attempt row says so.
+-- code (lock_suspended), then the leases and rate_bucket rows; account_state rows are shared, and counters of epoch 0 written, in
+-- order; tenant_sync rows. Messages of a suspended batch become held.
+-- A message taken over is in doubt: the relay may have taken it. An attempt row says so, and it counts against rate limits.
 -- Called by: sweep_reap() in worker/sweep/sweep.c.
 WITH dead AS (
     UPDATE mailproxy.worker w
@@ -29,10 +29,18 @@ WITH dead AS (
       FROM suspended s, dead
      WHERE q.state = 'leased' AND q.lease_epoch = dead.epoch
     RETURNING q.message_pk, q.tenant_id, q.account_id, q.attempts, dead.epoch
+), stamped AS MATERIALIZED (
+    SELECT mailproxy.stamp_rates(array_agg(tenant_id), array_agg(account_id), array_agg(messages))
+      FROM (SELECT tenant_id, account_id, count(*)::integer AS messages FROM freed GROUP BY tenant_id, account_id) f
+    HAVING count(*) > 0
 ), hung_up AS (
     UPDATE mailproxy.tenant_sync s SET lease_token = NULL, lease_epoch = NULL, leased_at = NULL
       FROM dead
-     WHERE s.lease_epoch = dead.epoch
+     WHERE s.lease_epoch = dead.epoch AND (SELECT count(*) FROM stamped) >= 0 -- first
+), disconnected AS (
+    DELETE FROM mailproxy.connection_grant c
+     USING dead
+     WHERE c.lease_epoch = dead.epoch
 ), doubted AS (
     INSERT INTO mailproxy.attempt (message_pk, worker_epoch, attempt, outcome, in_doubt, tenant_id, account_id, reply)
     SELECT message_pk, epoch, attempts, 'deferred', true, tenant_id, account_id,
@@ -49,4 +57,5 @@ WITH dead AS (
 )
 SELECT f.message_pk, f.tenant_id, m.message_id, f.account_id, f.epoch, f.attempts
   FROM freed f
-  JOIN mailproxy.message m ON m.message_pk = f.message_pk;
+  JOIN mailproxy.message m ON m.message_pk = f.message_pk
+ WHERE (SELECT count(*) FROM stamped) >= 0;
