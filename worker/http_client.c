@@ -3,6 +3,7 @@
  */
 #include "worker/http_client.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -93,7 +94,7 @@ static void http_call_free(struct http_call *call)
     curl_slist_free_all(call->headers);
     free(call->url);
     free(call->host);
-    buf_clear(&call->body);
+    buf_wipe(&call->body); /* an access token, or nothing secret */
     free(call);
 }
 
@@ -224,12 +225,20 @@ static bool http_call_add_header(struct http_call *call, const char *line)
     return longer;
 }
 
+static bool http_call_add_content_type(struct http_call *call, const char *type)
+{
+    char line[128];
+
+    snprintf(line, sizeof(line), "Content-Type: %s", type ? type : "application/json");
+    return http_call_add_header(call, line);
+}
+
 static bool http_call_set_headers(struct http_call *call, const struct http_request *request)
 {
     bool ok = http_call_add_header(call, "Expect:"); /* no waiting for 100-continue */
 
     if (request->body)
-        ok = ok && http_call_add_header(call, "Content-Type: application/json");
+        ok = ok && http_call_add_content_type(call, request->content_type);
     for (size_t i = 0; request->headers && request->headers[i]; i++)
         ok = ok && http_call_add_header(call, request->headers[i]);
     return ok && !curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, call->headers);

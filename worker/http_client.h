@@ -30,6 +30,7 @@ struct http_request {
     const char *body; /* borrowed until the call returns (it is copied); NULL: GET, else POST with
                          application/json */
     size_t body_octets;
+    const char *content_type;   /* of the body; borrowed; NULL: application/json */
     const char *const *headers; /* "name: value" strings, NULL-terminated, borrowed; NULL: none */
     struct http_auth auth; /* sent to the url's origin only, never along a redirect elsewhere */
     bool allow_private;    /* a trusted URL */
