@@ -24,7 +24,7 @@ struct db_stmt {
     bool binary_result; /* head says "-- Rows (binary):"; for bytea in bulk */
 };
 
-enum { DB_PARAMS_MAX = 32, DB_ARRAY_CAP_OCTETS = 512 * 1024 * 1024 };
+enum { DB_PARAMS_MAX = 48, DB_ARRAY_CAP_OCTETS = 512 * 1024 * 1024 };
 
 /* Parameters in the order of $1, $2, ... Values are borrowed until the call that takes the struct
  * returns. */

@@ -15,9 +15,18 @@
 enum { FIELDS_ERRORS_CAP_OCTETS = 256 * 1024, FIELDS_INPUT_OCTETS = 2048 };
 
 /* Members whose values are never shown. */
-static const char *const fields_secrets[] = {"password", "imap_password", "client_auth",
-                                             "auth",     "report_secret", "token",
-                                             "api_key",  "api_token",     "bounce_imap_password"};
+static const char *const fields_secrets[] = {"password",
+                                             "imap_password",
+                                             "client_auth",
+                                             "auth",
+                                             "report_secret",
+                                             "token",
+                                             "api_key",
+                                             "api_token",
+                                             "bounce_imap_password",
+                                             "oauth_client_secret",
+                                             "oauth_refresh_token",
+                                             "oauth_token"};
 
 void fields_look_at(struct fields *f, const char *where, const cJSON *object)
 {

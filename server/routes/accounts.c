@@ -8,6 +8,7 @@
 #include "server/http/object.h"
 #include "server/http/shape.h"
 #include "server/notifier.h"
+#include "server/routes/account_oauth.h"
 #include "server/routes/routes.h"
 #include "server/transaction.h"
 #include "sql/statements.h"
@@ -22,6 +23,7 @@ struct accounts_form {
     bool has_use_tls, use_tls, tls_verify, is_pec_account, imap_ssl, has_delays;
     struct db_array delays;
     struct sealed password_sealed, imap_password_sealed;
+    struct account_oauth oauth;
 };
 
 /* A count where null, 0 and less mean none. */
@@ -65,6 +67,7 @@ static void accounts_read_form(const cJSON *body, struct accounts_form *form)
     form->imap_user = value_given(body, "imap_user");
     form->imap_password = value_given(body, "imap_password");
     form->imap_ssl = value_bool(body, "imap_ssl", true);
+    account_oauth_read(body, &form->oauth);
 }
 
 static enum err accounts_seal(const struct secret_ring *keys, const struct accounts_form *form,
@@ -130,6 +133,7 @@ static void accounts_set_params(struct db_params *p, const struct accounts_form 
     db_param_bool(p, form->imap_ssl);
     db_param_text(p, form->dsn_notify);
     db_param_text(p, form->dsn_ret);
+    account_oauth_set_params(p, &form->oauth);
 }
 
 /* transaction_fn. ERR_NOT_FOUND: no such tenant. */
@@ -162,6 +166,8 @@ static void accounts_store(struct request *req, struct accounts_form *form, stru
         rc = accounts_seal(keys, form, "imap_password", form->imap_password,
                            &form->imap_password_sealed, &err);
     if (!rc)
+        rc = account_oauth_seal(keys, form->tenant_id, form->account_id, &form->oauth, &err);
+    if (!rc)
         rc = request_db(req, &db, &err);
     if (!rc)
         rc = transaction_run(db, accounts_write, form, &err);
@@ -176,9 +182,13 @@ static void accounts_store(struct request *req, struct accounts_form *form, stru
 void accounts_post(struct request *req, struct reply *reply)
 {
     struct accounts_form form = {.req = req, .delays = db_array_of(DB_INT4)};
+    struct fields f = fields_of("body", req->body);
 
     accounts_read_form(req->body, &form);
-    if (request_tenant(req, value_text(req->body, "tenant_id"), &form.tenant_id, reply)) {
+    account_oauth_check(&f, req->body, req->context->config);
+    if (fields_failed(&f)) {
+        reply_fields(reply, &f);
+    } else if (request_tenant(req, value_text(req->body, "tenant_id"), &form.tenant_id, reply)) {
         if (!form.tenant_id)
             form.tenant_id = "default";
         accounts_store(req, &form, reply);
@@ -186,6 +196,8 @@ void accounts_post(struct request *req, struct reply *reply)
     }
     sealed_clear(&form.password_sealed);
     sealed_clear(&form.imap_password_sealed);
+    account_oauth_clear(&form.oauth);
+    fields_clear(&f);
     db_array_clear(&form.delays);
 }
 
@@ -242,6 +254,7 @@ static void accounts_append_row(const PGresult *res, int row, struct buf *out)
     object_raw(&o, "retry_delays", db_str(res, row, 25));
     object_text(&o, "dsn_notify", db_str(res, row, 26));
     object_text(&o, "dsn_ret", db_str(res, row, 27));
+    account_oauth_append(&o, res, row, 28);
     object_text(&o, "warning", accounts_warning(res, row));
     object_close(&o);
 }

@@ -14,6 +14,9 @@
 
 enum {
     SHAPES_PEM_OCTETS = 256 * 1024,
+    SHAPES_TOKEN_URL_OCTETS = 2048,
+    SHAPES_TOKEN_OCTETS = 16 * 1024,
+    SHAPES_GRANT_OCTETS = 8 * 1024,
     SHAPES_SECONDS_MAX = 2147483 /* milliseconds fit 31 bits */
 };
 
@@ -95,6 +98,18 @@ static const char *shapes_check_ret(const cJSON *value)
                : "is neither 'full' nor 'hdrs'";
 }
 
+static const char *const shapes_grants[] = {"client_credentials", "refresh_token", "token", NULL};
+
+/* It goes into a SASL message whose fields a control character would end (RFC 7628 section 3.1),
+ * and RFC 6750 section 2.1 has neither spaces nor anything beyond ASCII in it. */
+static const char *shapes_check_token(const cJSON *value)
+{
+    for (const unsigned char *p = (const unsigned char *)value->valuestring; *p; p++)
+        if (*p <= ' ' || *p >= 0x7f)
+            return "is not an access token: it holds a space, a control character, or no ASCII";
+    return NULL;
+}
+
 /* A count where null, 0 and less mean none. */
 #define SHAPES_COUNT FIELD_INT, .min = INT64_MIN
 
@@ -109,6 +124,17 @@ static const struct field shapes_account_new_fields[] = {
     {"port", FIELD_INT, FIELD_REQUIRED, .min = 1, .max = 65535, .doc = "Its TCP port."},
     {"user", FIELD_LINE, .doc = "AUTH is used when there is one."},
     {"password", FIELD_TEXT, .max = SECRET_PLAIN_CAP_OCTETS, .doc = "Stored sealed, never shown."},
+    {"oauth_grant", FIELD_TEXT, .labels = shapes_grants,
+     .doc = "How to ask for an access token; default: refresh_token where there is one, else client_credentials."},
+    {"oauth_token_url", FIELD_URL_PART, .max = SHAPES_TOKEN_URL_OCTETS,
+     .doc = "The token endpoint. AUTH is OAUTHBEARER or XOAUTH2 then, with user and an access token from there."},
+    {"oauth_client_id", FIELD_LINE, .doc = "The application's id there."},
+    {"oauth_client_secret", FIELD_LINE, .max = SHAPES_GRANT_OCTETS, .doc = "Stored sealed, never shown."},
+    {"oauth_refresh_token", FIELD_LINE, .max = SHAPES_GRANT_OCTETS,
+     .doc = "Stored sealed, never shown; a newer one that the endpoint hands out is kept in its place."},
+    {"oauth_scope", FIELD_LINE, .doc = "Scopes, separated by spaces; default: the endpoint's own."},
+    {"oauth_token", FIELD_TEXT, .max = SHAPES_TOKEN_OCTETS, .check = shapes_check_token,
+     .doc = "An access token, without an endpoint that renews it. Stored sealed, never shown."},
     {"use_tls", FIELD_BOOL,
      .doc = "null: exactly on port 465. TLS is implicit on 465, elsewhere STARTTLS is mandatory."},
     {"tls_verify", FIELD_BOOL, .doc = "Default true: the certificate must verify."},
@@ -184,6 +210,10 @@ static const struct field shapes_account_fields[] = {
     {"retry_delays", FIELD_INTS, .max = INT32_MAX, .doc = "Seconds before each retry."},
     {"dsn_notify", FIELD_TEXT, .doc = "Delivery status notifications asked for."},
     {"dsn_ret", FIELD_TEXT, .doc = "What they bring back."},
+    {"oauth_grant", FIELD_TEXT, .labels = shapes_grants, .doc = "How the account comes by an access token."},
+    {"oauth_token_url", FIELD_TEXT, .doc = "The token endpoint."},
+    {"oauth_client_id", FIELD_TEXT, .doc = "The application's id there."},
+    {"oauth_scope", FIELD_TEXT, .doc = "What is asked for there."},
     {"warning", FIELD_TEXT, .doc = "What an operator should know about how the account is set up."},
     {0},
 };

@@ -5,7 +5,10 @@
 -- $17 integer limit_per_minute  $18 integer limit_per_hour  $19 integer limit_per_day  $20 text limit_behavior
 -- $21 integer[] retry_delays  $22 boolean is_pec_account  $23 text imap_host  $24 integer imap_port  $25 text imap_user
 -- $26 bytea imap_password_sealed  $27 text imap_password_key_id  $28 boolean imap_ssl
--- $29 text dsn_notify  $30 text dsn_ret, in any case
+-- $29 text dsn_notify  $30 text dsn_ret, in any case  $31 text oauth_grant
+-- $32 text oauth_token_url  $33 text oauth_client_id  $34 text oauth_scope  $35 bytea oauth_client_secret_sealed
+-- $36 text its key id  $37 bytea oauth_refresh_token_sealed  $38 text its key id  $39 bytea oauth_token_sealed
+-- $40 text its key id
 -- Rows: account_id. None: no such tenant.
 -- Locks: the account's row and its state's.
 -- Plan: primary keys.
@@ -15,11 +18,16 @@ WITH written AS (
                tenant_id, account_id, name, host, port, username, password_sealed, password_key_id, use_tls,
                tls_verify, tls_ca, tls_pin, timeout_s, ttl_s, max_connections, batch_size, limit_per_minute,
                limit_per_hour, limit_per_day, limit_behavior, retry_delays, is_pec_account, imap_host, imap_port,
-               imap_user, imap_password_sealed, imap_password_key_id, imap_ssl, dsn_notify, dsn_ret)
+               imap_user, imap_password_sealed, imap_password_key_id, imap_ssl, dsn_notify, dsn_ret,
+               oauth_grant, oauth_token_url, oauth_client_id, oauth_scope, oauth_client_secret_sealed,
+               oauth_client_secret_key_id, oauth_refresh_token_sealed, oauth_refresh_token_key_id,
+               oauth_token_sealed, oauth_token_key_id)
     SELECT t.tenant_id, $2::text, $3::text, $4::text, $5::integer, $6::text, $7::bytea, $8::text, $9::boolean,
            $10::boolean, $11::text, $12::text, $13::integer, $14::integer, $15::integer, $16::integer, $17::integer,
            $18::integer, $19::integer, $20::text, $21::integer[], $22::boolean, $23::text, $24::integer,
-           $25::text, $26::bytea, $27::text, $28::boolean, upper($29::text), upper($30::text)
+           $25::text, $26::bytea, $27::text, $28::boolean, upper($29::text), upper($30::text),
+           $31::text::mailproxy.oauth_grant, $32::text, $33::text, $34::text, $35::bytea, $36::text, $37::bytea,
+           $38::text, $39::bytea, $40::text
       FROM mailproxy.tenant t
      WHERE t.tenant_id = $1::text
     ON CONFLICT (tenant_id, account_id) DO UPDATE
@@ -35,6 +43,13 @@ WITH written AS (
                imap_password_sealed = excluded.imap_password_sealed,
                imap_password_key_id = excluded.imap_password_key_id, imap_ssl = excluded.imap_ssl,
                dsn_notify = excluded.dsn_notify, dsn_ret = excluded.dsn_ret,
+               oauth_grant = excluded.oauth_grant, oauth_token_url = excluded.oauth_token_url,
+               oauth_client_id = excluded.oauth_client_id, oauth_scope = excluded.oauth_scope,
+               oauth_client_secret_sealed = excluded.oauth_client_secret_sealed,
+               oauth_client_secret_key_id = excluded.oauth_client_secret_key_id,
+               oauth_refresh_token_sealed = excluded.oauth_refresh_token_sealed,
+               oauth_refresh_token_key_id = excluded.oauth_refresh_token_key_id,
+               oauth_token_sealed = excluded.oauth_token_sealed, oauth_token_key_id = excluded.oauth_token_key_id,
                version = a.version + 1, updated_at = now()
      RETURNING a.tenant_id, a.account_id)
 INSERT INTO mailproxy.account_state AS s (tenant_id, account_id)
