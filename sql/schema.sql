@@ -73,6 +73,22 @@ CREATE TYPE mailproxy.message_state AS ENUM (
 COMMENT ON TYPE mailproxy.message_state IS 'queued: has a queue row; the others are final and have none.';
 
 --
+-- Name: oauth_grant; Type: TYPE; Schema: mailproxy; Owner: -
+--
+
+CREATE TYPE mailproxy.oauth_grant AS ENUM (
+    'token',
+    'client_credentials',
+    'refresh_token'
+);
+
+--
+-- Name: TYPE oauth_grant; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON TYPE mailproxy.oauth_grant IS 'Where an access token comes from: the account''s owner brought one, or a token endpoint gives it for a grant (RFC 6749 4.4, 6).';
+
+--
 -- Name: outcome; Type: TYPE; Schema: mailproxy; Owner: -
 --
 
@@ -733,6 +749,16 @@ CREATE TABLE mailproxy.account (
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     dsn_notify text,
     dsn_ret text,
+    oauth_grant mailproxy.oauth_grant,
+    oauth_token_url text,
+    oauth_client_id text,
+    oauth_scope text,
+    oauth_client_secret_sealed bytea,
+    oauth_client_secret_key_id text,
+    oauth_refresh_token_sealed bytea,
+    oauth_refresh_token_key_id text,
+    oauth_token_sealed bytea,
+    oauth_token_key_id text,
     CONSTRAINT account_batch_size_is_positive CHECK ((batch_size > 0)),
     CONSTRAINT account_dsn_notify_is_known CHECK ((dsn_notify ~ '^(NEVER|(SUCCESS|FAILURE|DELAY)(,(SUCCESS|FAILURE|DELAY)){0,2})$'::text)),
     CONSTRAINT account_dsn_ret_is_known CHECK ((dsn_ret = ANY (ARRAY['FULL'::text, 'HDRS'::text]))),
@@ -742,6 +768,15 @@ CREATE TABLE mailproxy.account (
     CONSTRAINT account_imap_port_is_tcp CHECK (((imap_port >= 1) AND (imap_port <= 65535))),
     CONSTRAINT account_limits_are_positive CHECK (((limit_per_minute > 0) AND (limit_per_hour > 0) AND (limit_per_day > 0))),
     CONSTRAINT account_max_connections_is_positive CHECK ((max_connections > 0)),
+    CONSTRAINT account_oauth_is_whole CHECK (
+CASE oauth_grant
+    WHEN 'token'::mailproxy.oauth_grant THEN ((oauth_token_sealed IS NOT NULL) AND (num_nonnulls(oauth_token_url, oauth_client_id, oauth_scope, oauth_client_secret_sealed, oauth_refresh_token_sealed) = 0))
+    WHEN 'client_credentials'::mailproxy.oauth_grant THEN ((oauth_token_sealed IS NULL) AND (oauth_refresh_token_sealed IS NULL) AND (num_nulls(oauth_token_url, oauth_client_id, oauth_client_secret_sealed) = 0))
+    WHEN 'refresh_token'::mailproxy.oauth_grant THEN ((oauth_token_sealed IS NULL) AND (num_nulls(oauth_token_url, oauth_client_id, oauth_refresh_token_sealed) = 0))
+    ELSE (num_nonnulls(oauth_token_url, oauth_client_id, oauth_scope, oauth_client_secret_sealed, oauth_refresh_token_sealed, oauth_token_sealed) = 0)
+END),
+    CONSTRAINT account_oauth_needs_a_user CHECK (((oauth_grant IS NULL) OR (username IS NOT NULL))),
+    CONSTRAINT account_oauth_secrets_name_their_keys CHECK (((num_nulls(oauth_client_secret_sealed, oauth_client_secret_key_id) = ANY (ARRAY[0, 2])) AND (num_nulls(oauth_refresh_token_sealed, oauth_refresh_token_key_id) = ANY (ARRAY[0, 2])) AND (num_nulls(oauth_token_sealed, oauth_token_key_id) = ANY (ARRAY[0, 2])))),
     CONSTRAINT account_password_names_its_key CHECK ((num_nulls(password_sealed, password_key_id) = ANY (ARRAY[0, 2]))),
     CONSTRAINT account_port_is_tcp CHECK (((port >= 1) AND (port <= 65535))),
     CONSTRAINT account_retry_delays_are_seconds CHECK ((0 <= ALL (retry_delays))),
@@ -814,6 +849,42 @@ COMMENT ON COLUMN mailproxy.account.dsn_notify IS 'NOTIFY with each RCPT, where 
 --
 
 COMMENT ON COLUMN mailproxy.account.dsn_ret IS 'RET with MAIL, where the relay offers DSN (RFC 3461 4.3): how much of the message a notification brings back; null: not said.';
+
+--
+-- Name: COLUMN account.oauth_grant; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.account.oauth_grant IS 'How the account comes by an access token; null: it logs in with a password, or not at all.';
+
+--
+-- Name: COLUMN account.oauth_token_url; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.account.oauth_token_url IS 'The token endpoint (RFC 6749 3.2).';
+
+--
+-- Name: COLUMN account.oauth_scope; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.account.oauth_scope IS 'Sent as it is; null: the endpoint''s default.';
+
+--
+-- Name: COLUMN account.oauth_client_secret_sealed; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.account.oauth_client_secret_sealed IS 'Sealed as password_sealed is; null: a public client.';
+
+--
+-- Name: COLUMN account.oauth_refresh_token_sealed; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.account.oauth_refresh_token_sealed IS 'As the account''s owner gave it; a newer one from the endpoint is in account_token.';
+
+--
+-- Name: COLUMN account.oauth_token_sealed; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.account.oauth_token_sealed IS 'An access token its owner brings and renews by updating the account.';
 
 --
 -- Name: account_counter; Type: TABLE; Schema: mailproxy; Owner: -
@@ -902,6 +973,81 @@ COMMENT ON COLUMN mailproxy.account_state.gate_recheck_at IS 'A claim looks agai
 --
 
 COMMENT ON COLUMN mailproxy.account_state.crowded_until IS 'Other workers held all its connections: until then a worker that has none of them passes the account by.';
+
+--
+-- Name: account_token; Type: TABLE; Schema: mailproxy; Owner: -
+--
+
+CREATE TABLE mailproxy.account_token (
+    tenant_id text NOT NULL COLLATE pg_catalog."C",
+    account_id text NOT NULL COLLATE pg_catalog."C",
+    account_version bigint NOT NULL,
+    serial bigint DEFAULT 0 NOT NULL,
+    access_token_sealed bytea,
+    access_token_key_id text,
+    refresh_token_sealed bytea,
+    refresh_token_key_id text,
+    refresh_at timestamp with time zone,
+    expires_at timestamp with time zone,
+    lease_token bigint,
+    leased_until timestamp with time zone,
+    last_error text,
+    retry_at timestamp with time zone,
+    CONSTRAINT account_token_error_is_whole CHECK ((num_nulls(last_error, retry_at) = ANY (ARRAY[0, 2]))),
+    CONSTRAINT account_token_lease_is_whole CHECK ((num_nulls(lease_token, leased_until) = ANY (ARRAY[0, 2]))),
+    CONSTRAINT account_token_names_its_key CHECK ((num_nulls(access_token_sealed, access_token_key_id) = ANY (ARRAY[0, 2]))),
+    CONSTRAINT account_token_refresh_is_before_expiry CHECK ((refresh_at <= expires_at)),
+    CONSTRAINT account_token_refresh_names_its_key CHECK ((num_nulls(refresh_token_sealed, refresh_token_key_id) = ANY (ARRAY[0, 2])))
+)
+WITH (fillfactor='50');
+
+--
+-- Name: TABLE account_token; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON TABLE mailproxy.account_token IS 'The access token of an account that has a token endpoint, for all workers: one of them at a time renews it, under a lease.';
+
+--
+-- Name: COLUMN account_token.account_version; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.account_token.account_version IS 'The account''s version when it was asked for: under another one it is of no use.';
+
+--
+-- Name: COLUMN account_token.serial; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.account_token.serial IS 'Counts the tokens of the account, so that whoever saw one refused can say which.';
+
+--
+-- Name: COLUMN account_token.access_token_sealed; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.account_token.access_token_sealed IS 'AES-256-GCM: 12 octets nonce, ciphertext, 16 octets tag; bound to tenant_id and account_id.';
+
+--
+-- Name: COLUMN account_token.refresh_token_sealed; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.account_token.refresh_token_sealed IS 'JSON, sealed: the newest refresh token, and the account''s own one that it descends from; null: none newer was given.';
+
+--
+-- Name: COLUMN account_token.refresh_at; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.account_token.refresh_at IS 'From then on a new one is asked for; null: when the relay refuses it, for nobody said when it expires.';
+
+--
+-- Name: COLUMN account_token.leased_until; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.account_token.leased_until IS 'Until then one worker is asking the token endpoint; lease_token fences a late answer.';
+
+--
+-- Name: COLUMN account_token.last_error; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.account_token.last_error IS 'What the token endpoint answered last, if that was no token; it is not asked again before retry_at.';
 
 --
 -- Name: attempt; Type: TABLE; Schema: mailproxy; Owner: -
@@ -1730,6 +1876,13 @@ ALTER TABLE ONLY mailproxy.account_state
     ADD CONSTRAINT account_state_pkey PRIMARY KEY (tenant_id, account_id);
 
 --
+-- Name: account_token account_token_pkey; Type: CONSTRAINT; Schema: mailproxy; Owner: -
+--
+
+ALTER TABLE ONLY mailproxy.account_token
+    ADD CONSTRAINT account_token_pkey PRIMARY KEY (tenant_id, account_id);
+
+--
 -- Name: attempt_counter attempt_counter_pkey; Type: CONSTRAINT; Schema: mailproxy; Owner: -
 --
 
@@ -2050,6 +2203,13 @@ ALTER TABLE ONLY mailproxy.account_state
 
 ALTER TABLE ONLY mailproxy.account
     ADD CONSTRAINT account_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES mailproxy.tenant(tenant_id) ON DELETE CASCADE;
+
+--
+-- Name: account_token account_token_tenant_id_account_id_fkey; Type: FK CONSTRAINT; Schema: mailproxy; Owner: -
+--
+
+ALTER TABLE ONLY mailproxy.account_token
+    ADD CONSTRAINT account_token_tenant_id_account_id_fkey FOREIGN KEY (tenant_id, account_id) REFERENCES mailproxy.account(tenant_id, account_id) ON DELETE CASCADE;
 
 --
 -- Name: message message_account_exists; Type: FK CONSTRAINT; Schema: mailproxy; Owner: -

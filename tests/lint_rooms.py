@@ -12,7 +12,7 @@ import sys
 
 FILE_LINES = 500
 FUNCTION_LINES = 60
-STAGES = ["claim", "compose", "send", "record", "report", "sweep"]
+STAGES = ["claim", "compose", "authorize", "send", "record", "report", "sweep"]
 KNOWS_ALL_STAGES = {"worker/flow.c", "worker/flow.h", "worker/loop.c", "worker/loop.h", "worker/main.c"}
 
 # Library header (a regular expression) -> the files (another) that may include it.
@@ -20,7 +20,7 @@ LIBRARIES = [
     (r"civetweb\.h", r"server/(http|routes)/"),
     (r"curl/", r"worker/"),
     # Besides the database's own modules, those that read a PGresult.
-    (r"libpq-fe\.h", r"(common/(db|migrate)|server/(intake|routes|http)/|worker/(loop|main|claim/|compose/|record/|report/|sweep/))"),
+    (r"libpq-fe\.h", r"(common/(db|migrate)|server/(intake|routes|http)/|worker/(loop|main|claim/|compose/|authorize/|record/|report/|sweep/))"),
     (r"gmime/", r"(common/address|worker/compose/|worker/sweep/bounce)"),
     (r"openssl/", r"common/"),
     (r"cmocka\.h", r"tests/"),

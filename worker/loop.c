@@ -16,6 +16,7 @@
 #include "common/event.h"
 #include "common/log.h"
 #include "common/secret.h"
+#include "worker/authorize/keeper.h"
 #include "worker/claim/suspension.h"
 #include "worker/compose/compose.h"
 #include "worker/flow.h"
@@ -35,6 +36,7 @@ struct worker {
     struct db_async *listen, *work, *record, *bulk;
     struct transfers *transfers;
     struct http_client *http;
+    struct keeper *keeper;
     struct flow flow; /* and the stages a message goes through */
     struct suspension *suspension;
     struct reporter *reporter;
@@ -288,7 +290,10 @@ static enum err loop_open_stages(struct worker *w, struct error *err)
         rc = compose_room_new(w->config, w->bulk, w->http, w->keys, &w->flow.memory,
                               &w->flow.compose, err);
     if (!rc)
-        rc = send_pool_new(w->loop, w->transfers, w->config, w->keys, &send, &w->flow.pool, err);
+        rc = keeper_new(w->loop, w->bulk, w->http, w->keys, &w->keeper, err);
+    if (!rc)
+        rc = send_pool_new(w->loop, w->transfers, w->config, w->keys, w->keeper, &send,
+                           &w->flow.pool, err);
     if (!rc)
         rc = batch_new(w->loop, w->record, flow_recorded, &w->flow, &w->flow.recorder, err);
     if (!rc)
@@ -332,6 +337,7 @@ static void loop_close(struct worker *w)
     flow_cancel(&w->flow);
     compose_room_free(w->flow.compose);
     reporter_free(w->reporter);
+    keeper_free(w->keeper);
     http_client_free(w->http);
     sweep_free(w->sweeper);
     batch_free(w->flow.recorder);

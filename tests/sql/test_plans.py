@@ -15,7 +15,7 @@ BIG = ["message", "queue", "rate_bucket", "event", "attempt", "message_body", "c
 HOT = ["claim/claim_messages", "claim/return_claims", "claim/recover_leases", "claim/list_suspended_leases", "claim/end_worker",
        "record/record_attempts", "sweep/promote_due", "sweep/purge_rates", "sweep/reap_workers", "intake/enqueue_messages",
        "intake/replace_messages", "control/list_messages", "control/list_events", "control/cleanup_messages",
-       "control/delete_messages", "control/find_message_tenants", "control/count_pending", "report/claim_tenants",
+       "control/delete_messages", "control/find_message_tenants", "control/count_pending", "authorize/take_token", "report/claim_tenants",
        "report/load_events", "report/acknowledge_reports", "sweep/fold_counters", "metrics/read_account_counters",
        "metrics/read_untold", "metrics/read_durations", "metrics/read_replies", "metrics/read_service",
        "control/list_commands"]

@@ -50,6 +50,7 @@ enum claim_column {
     CLAIM_AUTH,
     CLAIM_AUTH_KEY,
     CLAIM_LARGE_FILE_CONFIG,
+    CLAIM_USES_OAUTH,
 };
 
 static void claim_account_free(struct claim_account *a)
@@ -144,6 +145,7 @@ static struct claim_account *claim_read_account(const PGresult *res, int row,
     a->user = claim_copy(res, row, CLAIM_USER, &failed);
     claim_copy_octets(res, row, CLAIM_PASSWORD, &a->password_sealed, &a->password_octets, &failed);
     a->password_key_id = claim_copy(res, row, CLAIM_PASSWORD_KEY, &failed);
+    a->uses_oauth = db_bool(res, row, CLAIM_USES_OAUTH);
     a->use_tls = db_bool(res, row, CLAIM_USE_TLS);
     a->tls_verify = db_bool(res, row, CLAIM_TLS_VERIFY);
     a->tls_ca = claim_copy(res, row, CLAIM_TLS_CA, &failed);

@@ -26,7 +26,8 @@ struct claim_account {
     unsigned char *password_sealed; /* opened by the session just before AUTH */
     size_t password_octets;
     char *password_key_id;
-    bool use_tls; /* null already resolved: TLS exactly on port 465 */
+    bool uses_oauth; /* AUTH with an access token (authorize/keeper.h), instead of the password */
+    bool use_tls;    /* null already resolved: TLS exactly on port 465 */
     bool tls_verify;
     char *tls_ca;      /* PEM; NULL: the service's */
     char *tls_pin;     /* sha256//...; NULL: none */

@@ -15,6 +15,7 @@
 
 #include "common/buf.h"
 #include "common/log.h"
+#include "worker/authorize/answer.h"
 #include "worker/send/handle.h"
 
 enum {
@@ -31,8 +32,12 @@ struct connection {
     connection_open_fn *done;
     void *arg;
     struct event_timer timer;
-    int32_t timeout_s; /* see connection_timeout_s() */
-    bool started;      /* the handle is in the multi */
+    const struct claim_account *account; /* borrowed */
+    int32_t timeout_s;                   /* see connection_timeout_s() */
+    bool started;                        /* the handle is in the multi */
+    struct keeper_wait *wait;            /* for the access token */
+    int64_t token_serial;                /* of the one in use; 0: nothing renews it */
+    bool renewed;                        /* the relay had refused one before */
 
     /* How far curl's dialogue is. */
     enum phase phase; /* what is waited for */
@@ -174,7 +179,7 @@ static size_t connection_on_line(char *octets, size_t size, size_t count, void *
     return n;
 }
 
-/* ---- the end of connecting ---- */
+/* ---- what went wrong ---- */
 
 /* What a failed transfer means where the relay's own words do not say it. */
 static enum mishap connection_read_result(const struct connection *c, CURLcode result)
@@ -193,13 +198,22 @@ static enum mishap connection_read_result(const struct connection *c, CURLcode r
     case CURLE_USE_SSL_FAILED:
         return MISHAP_NO_STARTTLS;
     case CURLE_LOGIN_DENIED:
-        return MISHAP_NO_AUTH;
+        return c->handle.token && c->reply.code == 334 ? MISHAP_NO_TOKEN : MISHAP_NO_AUTH;
     case CURLE_WRITE_ERROR: /* connection_on_line() would have no more of it */
     case CURLE_WEIRD_SERVER_REPLY:
         return MISHAP_GARBAGE;
     default:
         return c->phase == PHASE_CONNECT || c->phase == PHASE_TLS ? MISHAP_REFUSED : MISHAP_CUT;
     }
+}
+
+/* With what the relay said of the token. */
+static void connection_describe_refusal(const struct connection *c, char *ret, size_t octets)
+{
+    char words[REPLY_TEXT_OCTETS];
+
+    answer_read_challenge(c->reply.text, words, sizeof(words));
+    snprintf(ret, octets, "the relay refused the access token%s%s", *words ? ": " : "", words);
 }
 
 /* Our words for it, then curl's, where they say more than ours. */
@@ -211,9 +225,11 @@ static void connection_describe(const struct connection *c, CURLcode result, enu
 
     if (mishap == MISHAP_NO_STARTTLS)
         snprintf(ret, octets, "the relay does not offer STARTTLS");
+    else if (mishap == MISHAP_NO_TOKEN)
+        connection_describe_refusal(c, ret, octets);
     else if (mishap == MISHAP_NO_AUTH)
-        snprintf(ret, octets,
-                 "the relay offers no AUTH mechanism that can be used (PLAIN, LOGIN, CRAM-MD5)");
+        snprintf(ret, octets, "the relay offers no AUTH mechanism that can be used (%s)",
+                 c->handle.token ? "OAUTHBEARER, XOAUTH2" : "PLAIN, LOGIN, CRAM-MD5");
     else if (mishap == MISHAP_CUT)
         snprintf(ret, octets, "connection lost while waiting for %s",
                  connection_waiting_for[c->phase]);
@@ -228,33 +244,9 @@ static void connection_describe(const struct connection *c, CURLcode result, enu
                  detail);
 }
 
-static void connection_on_done(void *arg, CURL *easy, CURLcode result)
-{
-    struct connection *c = arg;
-    enum mishap mishap;
-    char text[2 * REPLY_TEXT_OCTETS];
+/* ---- beginning ---- */
 
-    (void)easy;
-    event_timer_stop(c->room->loop, &c->timer);
-    /* Without AUTH in the reply to EHLO curl goes on and reports success. */
-    if (result == CURLE_OK && c->handle.login && c->reply.code != 235)
-        result = CURLE_LOGIN_DENIED;
-    if (result == CURLE_OK) {
-        buf_clear(&c->in);
-        handle_forget_login(&c->handle);
-        c->done(c->arg, NULL);
-        return;
-    }
-    if (c->reply.code >= 400) {
-        connection_fail(c, c->reply_phase, MISHAP_NONE, NULL);
-        return;
-    }
-    mishap = connection_read_result(c, result);
-    connection_describe(c, result, mishap, text, sizeof(text));
-    connection_fail(c, c->phase, mishap, text);
-}
-
-/* ---- opening and closing ---- */
+static void connection_on_done(void *arg, CURL *easy, CURLcode result);
 
 int32_t connection_timeout_s(const struct connection_room *room,
                              const struct claim_account *account)
@@ -285,6 +277,120 @@ static void connection_warn(const struct claim_account *account, const char *eve
     log_end(&l);
 }
 
+/* Hand the handle to curl. ERR_NOMEM; what the account rules out is told in c->failure. */
+static enum err connection_start(struct connection *c, const char *token, struct error *err)
+{
+    const struct connection_room *room = c->room;
+    enum err rc = handle_new(&c->handle, room, c->account, token, &c->failure, err);
+
+    if (rc || c->failure.mishap != MISHAP_NONE)
+        return rc;
+    curl_easy_setopt(c->handle.easy, CURLOPT_HEADERFUNCTION, connection_on_line);
+    curl_easy_setopt(c->handle.easy, CURLOPT_HEADERDATA, c);
+    curl_easy_setopt(c->handle.easy, CURLOPT_NOPROGRESS, 0L);
+    curl_easy_setopt(c->handle.easy, CURLOPT_XFERINFOFUNCTION, connection_on_step);
+    curl_easy_setopt(c->handle.easy, CURLOPT_XFERINFODATA, c);
+    /* Ours are the first to fire: curl's bound for TCP, and for a reply, are only to agree with
+     * them. */
+    c->phase = PHASE_CONNECT;
+    curl_easy_setopt(c->handle.easy, CURLOPT_CONNECTTIMEOUT_MS, (long)connection_phase_ms(c) + 500);
+    curl_easy_setopt(c->handle.easy, CURLOPT_SERVER_RESPONSE_TIMEOUT, (long)CONNECTION_ALL_S);
+    rc = transfer_start(room->transfers, c->handle.easy, connection_on_done, c, err);
+    if (rc)
+        return rc;
+    c->started = true;
+    connection_enter(c, PHASE_CONNECT);
+    if (c->handle.login && !c->handle.token && c->handle.tls == HANDLE_TLS_NONE)
+        connection_warn(c->account, "plain_auth",
+                        "the password goes over a connection without TLS");
+    if (c->handle.tls != HANDLE_TLS_NONE && !c->account->tls_verify)
+        connection_warn(c->account, "tls_not_verified",
+                        "whoever answers there is taken for the relay");
+    return ERR_OK;
+}
+
+/* ---- with an access token ---- */
+
+static void connection_on_token(void *arg, const struct keeper_answer *answer)
+{
+    struct connection *c = arg;
+    struct error err;
+
+    c->wait = NULL;
+    if (answer->end == KEEPER_CHANGED) {
+        connection_fail(c, PHASE_AUTH, MISHAP_ACCOUNT_CHANGED, "the account was changed");
+    } else if (answer->end == KEEPER_NONE) {
+        connection_fail(c, PHASE_AUTH, MISHAP_NO_TOKEN, answer->why);
+    } else {
+        c->token_serial = answer->serial;
+        if (connection_start(c, answer->token, &err))
+            connection_fail(c, PHASE_CONNECT, MISHAP_REFUSED, err.text);
+        else if (c->failure.mishap != MISHAP_NONE)
+            connection_fail(c, c->failure.phase, c->failure.mishap, c->failure.reply.text);
+    }
+}
+
+static enum err connection_ask_token(struct connection *c, int64_t refused, struct error *err)
+{
+    return keeper_ask(c->room->keeper, c->account, refused, connection_on_token, c, &c->wait, err);
+}
+
+/* XOAUTH2 tells a refusal in a 334, where curl gives up; others, and OAUTHBEARER's end, are 535. */
+static bool connection_refuses_token(const struct connection *c)
+{
+    return c->handle.token && c->reply_phase == PHASE_AUTH &&
+           (c->reply.code == 535 || c->reply.code == 334);
+}
+
+/* A token may end before its time. Try once with a new one; false: this one was new. */
+static bool connection_renew(struct connection *c)
+{
+    if (c->renewed || !c->token_serial || connection_ask_token(c, c->token_serial, NULL))
+        return false;
+    event_timer_stop(c->room->loop, &c->timer);
+    transfer_remove(c->room->transfers, c->handle.easy);
+    handle_clear(&c->handle);
+    c->started = false;
+    c->renewed = true;
+    c->tls = c->greeted = false;
+    c->reply = (struct reply){0};
+    c->ehlo = (struct ehlo){0};
+    buf_clear(&c->in);
+    return true;
+}
+
+/* ---- the end of connecting ---- */
+
+static void connection_on_done(void *arg, CURL *easy, CURLcode result)
+{
+    struct connection *c = arg;
+    enum mishap mishap;
+    char text[2 * REPLY_TEXT_OCTETS];
+
+    (void)easy;
+    event_timer_stop(c->room->loop, &c->timer);
+    /* Without AUTH in the reply to EHLO curl goes on and reports success. */
+    if (result == CURLE_OK && c->handle.login && c->reply.code != 235)
+        result = CURLE_LOGIN_DENIED;
+    if (result == CURLE_OK) {
+        buf_clear(&c->in);
+        handle_forget_login(&c->handle);
+        c->done(c->arg, NULL);
+        return;
+    }
+    if (connection_refuses_token(c) && connection_renew(c))
+        return;
+    if (c->reply.code >= 400) {
+        connection_fail(c, c->reply_phase, MISHAP_NONE, NULL);
+        return;
+    }
+    mishap = connection_read_result(c, result);
+    connection_describe(c, result, mishap, text, sizeof(text));
+    connection_fail(c, c->phase, mishap, text);
+}
+
+/* ---- opening and closing ---- */
+
 enum err connection_open(const struct connection_room *room, const struct claim_account *account,
                          connection_open_fn *done, void *arg, struct connection **ret,
                          struct error *err)
@@ -295,42 +401,20 @@ enum err connection_open(const struct connection_room *room, const struct claim_
     if (!c)
         return error_set(err, ERR_NOMEM, "out of memory for a connection");
     c->room = room;
+    c->account = account;
     c->done = done;
     c->arg = arg;
     c->timeout_s = connection_timeout_s(room, account);
     c->in = (struct buf)BUF_INIT(CONNECTION_REPLY_CAP_OCTETS);
-    rc = handle_new(&c->handle, room, account, &c->failure, err);
-    if (rc)
-        goto out;
-    if (c->failure.mishap != MISHAP_NONE) {
-        event_timer_start(room->loop, &c->timer, 0, connection_on_timer, c);
-        *ret = c;
-        return ERR_OK;
+    rc = account->uses_oauth ? connection_ask_token(c, 0, err) : connection_start(c, NULL, err);
+    if (rc) {
+        connection_close(c);
+        return rc;
     }
-    curl_easy_setopt(c->handle.easy, CURLOPT_HEADERFUNCTION, connection_on_line);
-    curl_easy_setopt(c->handle.easy, CURLOPT_HEADERDATA, c);
-    curl_easy_setopt(c->handle.easy, CURLOPT_NOPROGRESS, 0L);
-    curl_easy_setopt(c->handle.easy, CURLOPT_XFERINFOFUNCTION, connection_on_step);
-    curl_easy_setopt(c->handle.easy, CURLOPT_XFERINFODATA, c);
-    /* Ours are the first to fire: curl's bound for TCP, and for a reply, are only to agree with
-     * them. */
-    curl_easy_setopt(c->handle.easy, CURLOPT_CONNECTTIMEOUT_MS, (long)connection_phase_ms(c) + 500);
-    curl_easy_setopt(c->handle.easy, CURLOPT_SERVER_RESPONSE_TIMEOUT, (long)CONNECTION_ALL_S);
-    rc = transfer_start(room->transfers, c->handle.easy, connection_on_done, c, err);
-    if (rc)
-        goto out;
-    c->started = true;
-    connection_enter(c, PHASE_CONNECT);
-    if (c->handle.login && c->handle.tls == HANDLE_TLS_NONE)
-        connection_warn(account, "plain_auth", "the password goes over a connection without TLS");
-    if (c->handle.tls != HANDLE_TLS_NONE && !account->tls_verify)
-        connection_warn(account, "tls_not_verified",
-                        "whoever answers there is taken for the relay");
+    if (c->failure.mishap != MISHAP_NONE)
+        event_timer_start(room->loop, &c->timer, 0, connection_on_timer, c);
     *ret = c;
     return ERR_OK;
-out:
-    connection_close(c);
-    return rc;
 }
 
 void connection_close(struct connection *c)
@@ -338,6 +422,7 @@ void connection_close(struct connection *c)
     if (!c)
         return;
     event_timer_stop(c->room->loop, &c->timer);
+    keeper_cancel(c->wait);
     if (c->started)
         transfer_remove(c->room->transfers, c->handle.easy);
     handle_clear(&c->handle);

@@ -11,6 +11,7 @@
 
 #include "common/config.h"
 #include "common/secret.h"
+#include "worker/authorize/keeper.h"
 #include "worker/claim/claim.h"
 #include "worker/send/ehlo.h"
 #include "worker/send/policy.h"
@@ -24,6 +25,7 @@ struct connection_room {
     struct transfers *transfers;
     const struct config *config;
     const struct secret_ring *keys;
+    struct keeper *keeper;
     char helo[CONNECTION_HELO_OCTETS];
 };
 
@@ -55,7 +57,9 @@ int32_t connection_timeout_s(const struct connection_room *room,
 void connection_set_helo(struct connection_room *room);
 
 /*
- * Start connecting. `account` is borrowed for this call. `done` is called once, from the loop,
+ * Start connecting. `account` is borrowed until `done`, or connection_close(). An account that uses
+ * OAuth waits for its access token first; one the relay refuses is renewed once, over a second
+ * connection. `done` is called once, from the loop,
  * never from inside this call, also for what is found wrong at once (ERR_NOMEM: never at all).
  */
 enum err connection_open(const struct connection_room *room, const struct claim_account *account,

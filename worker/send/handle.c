@@ -3,7 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
+
+#include "common/loopback.h"
 
 enum { HANDLE_BUFFER_OCTETS = 4096 }; /* replies only; curl's default of 16 KiB is for bodies */
 
@@ -21,14 +22,6 @@ static bool handle_fail(struct connection_failure *ret, enum phase phase, enum m
     ret->mishap = mishap;
     reply_describe(&ret->reply, text);
     return false;
-}
-
-/* Does connecting to this host never leave the machine? libcurl resolves "localhost" by itself. */
-static bool handle_is_loopback(const char *host)
-{
-    return strcasecmp(host, "localhost") == 0 || strcmp(host, "::1") == 0 ||
-           strcmp(host, "[::1]") == 0 ||
-           (strncmp(host, "127.", 4) == 0 && strspn(host, "0123456789.") == strlen(host));
 }
 
 /* smtp://host:port/name, built by curl's own URL parser so that no part can turn into another. */
@@ -107,6 +100,25 @@ static void handle_set_tls(struct handle *h, CURLcode *cc, const struct config *
         handle_set(cc, curl_easy_setopt(h->easy, CURLOPT_PINNEDPUBLICKEY, account->tls_pin));
 }
 
+/*
+ * Of the two curl takes OAUTHBEARER (RFC 7628) where the relay offers it, else XOAUTH2. Without an
+ * initial response: a token makes AUTH longer than the 512 octets that RFC 4954 section 4 allows.
+ */
+static bool handle_set_token(struct handle *h, CURLcode *cc, const struct claim_account *account,
+                             const char *token, struct connection_failure *ret)
+{
+    if (h->tls == HANDLE_TLS_NONE && !loopback_is_host(account->host))
+        return handle_fail(ret, PHASE_AUTH, MISHAP_PLAIN_AUTH,
+                           "an access token is not sent without TLS: set use_tls");
+    h->login = true;
+    h->token = true;
+    handle_set(cc, curl_easy_setopt(h->easy, CURLOPT_USERNAME, account->user));
+    handle_set(cc, curl_easy_setopt(h->easy, CURLOPT_XOAUTH2_BEARER, token));
+    handle_set(cc,
+               curl_easy_setopt(h->easy, CURLOPT_LOGIN_OPTIONS, "AUTH=OAUTHBEARER;AUTH=XOAUTH2"));
+    return true;
+}
+
 static bool handle_set_login(struct handle *h, CURLcode *cc, const struct connection_room *room,
                              const struct claim_account *account, struct connection_failure *ret)
 {
@@ -116,7 +128,7 @@ static bool handle_set_login(struct handle *h, CURLcode *cc, const struct connec
     if (!account->user || !account->user[0])
         return true;
     if (h->tls == HANDLE_TLS_NONE && room->config->require_tls_for_auth &&
-        !handle_is_loopback(account->host))
+        !loopback_is_host(account->host))
         return handle_fail(ret, PHASE_AUTH, MISHAP_PLAIN_AUTH,
                            "GMP_REQUIRE_TLS_FOR_AUTH forbids a password without TLS");
     if (account->password_sealed) {
@@ -140,8 +152,8 @@ static bool handle_set_login(struct handle *h, CURLcode *cc, const struct connec
 }
 
 enum err handle_new(struct handle *ret, const struct connection_room *room,
-                    const struct claim_account *account, struct connection_failure *ret_failure,
-                    struct error *err)
+                    const struct claim_account *account, const char *token,
+                    struct connection_failure *ret_failure, struct error *err)
 {
     struct handle *h = ret;
     CURLcode cc = CURLE_OK;
@@ -165,8 +177,12 @@ enum err handle_new(struct handle *ret, const struct connection_room *room,
     handle_set(&cc, curl_easy_setopt(h->easy, CURLOPT_TCP_KEEPALIVE, 1L));
     handle_set(&cc, curl_easy_setopt(h->easy, CURLOPT_BUFFERSIZE, (long)HANDLE_BUFFER_OCTETS));
     handle_set_tls(h, &cc, room->config, account);
-    if (cc == CURLE_OK && handle_set_address(h, &cc, room, account, ret_failure))
-        handle_set_login(h, &cc, room, account, ret_failure);
+    if (cc == CURLE_OK && handle_set_address(h, &cc, room, account, ret_failure)) {
+        if (token)
+            handle_set_token(h, &cc, account, token, ret_failure);
+        else
+            handle_set_login(h, &cc, room, account, ret_failure);
+    }
     if (cc)
         return error_set(err, ERR_NOMEM, "out of memory for a connection");
     return ERR_OK;
@@ -174,7 +190,9 @@ enum err handle_new(struct handle *ret, const struct connection_room *room,
 
 void handle_forget_login(struct handle *h)
 {
-    if (h->login)
+    if (h->token)
+        curl_easy_setopt(h->easy, CURLOPT_XOAUTH2_BEARER, NULL);
+    else if (h->login)
         curl_easy_setopt(h->easy, CURLOPT_PASSWORD, NULL);
 }
 

@@ -22,19 +22,21 @@ struct handle {
     CURLU *url;    /* owned; where to */
     CURLSH *share; /* owned; keeps this connection apart from the multi's others */
     enum handle_tls tls;
-    bool login; /* credentials were set */
+    bool login; /* credentials were set ... */
+    bool token; /* ... an access token */
     char error_text[CURL_ERROR_SIZE];
 };
 
 /*
- * Fill the zeroed *ret. What the account itself rules out (no such host name, no key for its
+ * Fill the zeroed *ret. `token` is a secret, borrowed: the access token of an account that uses one
+ * (else NULL). What the account itself rules out (no such host name, no key for its
  * password, ...) is not an error but told in *ret_failure, whose mishap is untouched otherwise.
  * ERR_NOMEM; clear it then as well.
  */
 enum err handle_new(struct handle *ret, const struct connection_room *room,
-                    const struct claim_account *account, struct connection_failure *ret_failure,
-                    struct error *err) MUST_CHECK;
-void handle_forget_login(struct handle *h); /* after AUTH: drop curl's copy of the password */
+                    const struct claim_account *account, const char *token,
+                    struct connection_failure *ret_failure, struct error *err) MUST_CHECK;
+void handle_forget_login(struct handle *h); /* after AUTH: drop curl's copy of the secret */
 void handle_clear(struct handle *h);        /* out of the multi by then */
 
 #endif

@@ -207,6 +207,7 @@ static struct verdict policy_judge_mishap(enum phase phase, enum mishap mishap)
     case MISHAP_NO_STARTTLS:
     case MISHAP_NO_AUTH:
     case MISHAP_SECRET:
+    case MISHAP_NO_TOKEN:
     case MISHAP_PLAIN_AUTH:
         return (struct verdict){OUTCOME_DEFERRED, BLAME_ACCOUNT};
     case MISHAP_TOO_LARGE:
@@ -215,6 +216,7 @@ static struct verdict policy_judge_mishap(enum phase phase, enum mishap mishap)
     case MISHAP_BAD_PATH:
         return (struct verdict){OUTCOME_ERROR,
                                 phase == PHASE_RCPT ? BLAME_RECIPIENT : BLAME_MESSAGE};
+    case MISHAP_ACCOUNT_CHANGED:
     case MISHAP_LEASE_LOST:
         return (struct verdict){OUTCOME_DEFERRED, BLAME_NONE};
     }

@@ -43,10 +43,12 @@ enum mishap {
     MISHAP_TOO_LARGE,   /* over the relay's SIZE (RFC 1870) */
     MISHAP_NO_SMTPUTF8, /* needed for this address, not offered */
     MISHAP_SECRET,      /* the account's password cannot be opened */
+    MISHAP_NO_TOKEN,    /* there is no access token for the account, or its relay refused it */
     MISHAP_PLAIN_AUTH, /* a password over a plain connection, which GMP_REQUIRE_TLS_FOR_AUTH forbids
                         */
     MISHAP_BAD_PATH,   /* this address may not go on the wire: it holds a CR, LF, control or stray
                           space */
+    MISHAP_ACCOUNT_CHANGED, /* it was updated or deleted meanwhile: claim the message anew */
     MISHAP_LEASE_LOST, /* the claim is no longer ours: ended before the relay could take the message
                         */
 };

@@ -332,7 +332,8 @@ static void pool_on_news(void *arg, enum session_news news)
 
 enum err send_pool_new(struct event_loop *loop, struct transfers *transfers,
                        const struct config *config, const struct secret_ring *keys,
-                       const struct send_calls *calls, struct send_pool **ret, struct error *err)
+                       struct keeper *keeper, const struct send_calls *calls,
+                       struct send_pool **ret, struct error *err)
 {
     struct send_pool *pool = calloc(1, sizeof(*pool));
 
@@ -342,6 +343,7 @@ enum err send_pool_new(struct event_loop *loop, struct transfers *transfers,
     pool->room.connection.transfers = transfers;
     pool->room.connection.config = config;
     pool->room.connection.keys = keys;
+    pool->room.connection.keeper = keeper;
     connection_set_helo(&pool->room.connection);
     pool->room.may_finish = calls->may_finish;
     pool->room.may_finish_arg = calls->arg;

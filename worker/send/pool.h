@@ -12,6 +12,7 @@
 
 #include "common/config.h"
 #include "common/secret.h"
+#include "worker/authorize/keeper.h"
 #include "worker/claim/claim.h"
 #include "worker/compose/mail.h"
 #include "worker/send/transcript.h"
@@ -35,8 +36,8 @@ struct send_calls {
 
 enum err send_pool_new(struct event_loop *loop, struct transfers *transfers,
                        const struct config *config, const struct secret_ring *keys,
-                       const struct send_calls *calls, struct send_pool **ret,
-                       struct error *err) MUST_CHECK;
+                       struct keeper *keeper, const struct send_calls *calls,
+                       struct send_pool **ret, struct error *err) MUST_CHECK;
 /* Says QUIT on idle connections and closes all; mails still under way are dropped without `done`.
  */
 void send_pool_free(struct send_pool *pool);

@@ -40,8 +40,8 @@ enum session_news {
  * call. */
 typedef void session_news_fn(void *arg, enum session_news news);
 
-/* Open a connection for `mail`, then send it. All as in session_send(); `account` is borrowed for
- * this call. */
+/* Open a connection for `mail`, then send it. All as in session_send(); `account` is borrowed until
+ * SESSION_OPENED is told or the mail's end. */
 enum err session_open(const struct session_room *room, const struct claim_account *account,
                       const struct mail *mail, struct transcript *transcript, session_news_fn *tell,
                       void *arg, struct session **ret, struct error *err) MUST_CHECK;

@@ -50,7 +50,8 @@ void transcript_settle_rest(struct transcript *t, enum phase phase, enum mishap 
 void transcript_copy_verdict(struct transcript *t, const struct transcript *of);
 /* Sum up, when every recipient is settled. */
 void transcript_conclude(struct transcript *t);
-/* It ended for a reason of ours alone (MISHAP_LEASE_LOST): no attempt was made. */
+/* It ended for a reason of ours alone (MISHAP_LEASE_LOST, MISHAP_ACCOUNT_CHANGED): no attempt was
+ * made. */
 bool transcript_is_void(const struct transcript *t);
 
 #endif

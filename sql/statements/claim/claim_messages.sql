@@ -176,7 +176,8 @@ SELECT ceil(w.again_ms)::bigint, w.rejected, l.message_pk, l.lease_token, (extra
        l.tenant_id, l.account_id, a.version, a.host, a.port, a.username, a.password_sealed, a.password_key_id,
        coalesce(a.use_tls, a.port = 465), a.tls_verify, a.tls_ca, a.tls_pin, a.timeout_s, a.ttl_s,
        least(coalesce(g.connections, k.kept), k.share), a.batch_size, a.dsn_notify, a.dsn_ret, t.client_base_url,
-       t.client_base_url_trusted, t.client_attachment_path, t.client_auth_sealed, t.client_auth_key_id, t.large_file_config
+       t.client_base_url_trusted, t.client_attachment_path, t.client_auth_sealed, t.client_auth_key_id, t.large_file_config,
+       a.oauth_grant IS NOT NULL
   FROM outlook w
   LEFT JOIN (leased l
              JOIN mailproxy.message m ON m.message_pk = l.message_pk
