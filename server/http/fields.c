@@ -6,6 +6,7 @@
  */
 #include "server/http/fields.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -120,6 +121,8 @@ void fields_fail(struct fields *f, const char *name, const char *type, const cha
         buf_append_char(o.out, ',');
         json_append_string(o.out, name);
     }
+    if (f->item)
+        buf_printf(o.out, ",%" PRIu32, f->item - 1);
     buf_append_char(o.out, ']');
     object_text(&o, "msg", msg);
     object_key(&o, "input");
@@ -130,10 +133,13 @@ void fields_fail(struct fields *f, const char *name, const char *type, const cha
 
 void fields_refuse(struct fields *f, const char *name, const char *why)
 {
+    const cJSON *input = json_get(f->object, name);
     char msg[160];
 
+    if (f->item)
+        input = cJSON_GetArrayItem(input, (int)f->item - 1);
     snprintf(msg, sizeof(msg), "Value error, %s", why);
-    fields_fail(f, name, "value_error", msg, json_get(f->object, name), NULL);
+    fields_fail(f, name, "value_error", msg, input, NULL);
 }
 
 const char *fields_check_texts(const cJSON *item)

@@ -14,12 +14,14 @@
 
 #include <cjson/cJSON.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "common/buf.h"
 
 struct fields {
     const char *where;   /* borrowed: "body", "query" or "path", the first element of `loc` */
     const cJSON *object; /* borrowed */
+    uint32_t item;       /* errors are about this item of the member, from 1; 0: about the member */
     struct buf errors;   /* error objects, comma-separated */
 };
 

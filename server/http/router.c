@@ -134,20 +134,38 @@ static void router_check_params(const struct route *route, struct fields *path)
     shape_check(path, route->params);
 }
 
+/* The tenant that the request names; NULL: none, or nothing that could be one. */
+static const char *router_named_tenant(const struct route *route, const struct request *req)
+{
+    const char *name = value_text(req->params, "tenant_id");
+
+    if (!name && route->in && router_find_field(route->in->fields, "tenant_id"))
+        name = value_given(req->body, "tenant_id");
+    return name ? name : value_given(req->query, "tenant_id");
+}
+
+/* Whoever names another's tenant is told that and nothing else. */
+static bool router_check_tenant(const struct route *route, const struct request *req,
+                                struct reply *reply)
+{
+    const char *name = router_named_tenant(route, req);
+
+    if (route->auth != AUTH_TENANT || route->items_name_tenants || route->body == ROUTE_ANY_BODY ||
+        !name || request_may_use(req, name))
+        return true;
+    reply_detail(reply, 401, "Token not authorized for this tenant");
+    return false;
+}
+
 bool router_check(const struct route *route, struct request *req, struct reply *reply)
 {
-    struct fields f = fields_of("path", req->params);
-    const cJSON *tenant = cJSON_GetObjectItemCaseSensitive(req->params, "tenant_id");
-
+    struct fields f;
     bool fine;
 
-    router_check_params(route, &f);
-    if (route->auth == AUTH_TENANT && tenant && !fields_failed(&f) &&
-        !request_may_use(req, tenant->valuestring)) {
-        reply_detail(reply, 401, "Token not authorized for this tenant");
-        fields_clear(&f);
+    if (!router_check_tenant(route, req, reply))
         return false;
-    }
+    f = fields_of("path", req->params);
+    router_check_params(route, &f);
     fields_look_at(&f, "query", req->query);
     shape_check(&f, route->query);
     if (route->body == ROUTE_JSON ||

@@ -29,6 +29,7 @@ struct route {
     const struct field *params; /* of the path; NULL: texts. As the next one: ends without a name */
     const struct field *query;  /* NULL: none is looked at */
     const struct shape *in;     /* of the body */
+    bool items_name_tenants;    /* the handler judges item by item whose it is */
     const struct answer *answers; /* end with status 0; NULL: 200 {"ok":true} */
 };
 
@@ -41,7 +42,8 @@ const struct route *router_find(const struct route *routes, struct request *req,
                                 struct reply *reply);
 /*
  * Hold the request's parameters and body against the route's shapes. false: answered already, 422
- * with all that does not fit, or 401 where the path names a tenant that the token may not use.
+ * with all that does not fit, or before that 401 where the path, the body or the query names a
+ * tenant that the token may not use.
  */
 bool router_check(const struct route *route, struct request *req, struct reply *reply);
 

@@ -11,7 +11,7 @@
 
 #include "common/json.h"
 
-enum { SHAPE_TEXT_OCTETS_MAX = 1024, SHAPE_LABELS_OCTETS = 256 };
+enum { SHAPE_TEXT_OCTETS_MAX = 1024, SHAPE_LABELS_OCTETS = 256, SHAPE_ITEMS_TOLD_MAX = 20 };
 
 /* ---- texts ---- */
 
@@ -92,27 +92,6 @@ static bool shape_check_text(struct fields *f, const struct field *field, const 
     return !why && shape_check_labels(f, field, item);
 }
 
-static bool shape_check_texts(struct fields *f, const struct field *field, const cJSON *item)
-{
-    const cJSON *text;
-    const char *why = NULL;
-
-    if (!cJSON_IsArray(item)) {
-        fields_fail(f, field->name, "list_type", "Input should be a valid list", item, NULL);
-        return false;
-    }
-    cJSON_ArrayForEach(text, item)
-    {
-        why = cJSON_IsString(text) ? json_check_text(text->valuestring)
-                                   : "holds something that is not a string";
-        if (why) {
-            fields_refuse(f, field->name, why);
-            return false;
-        }
-    }
-    return true;
-}
-
 /* ---- numbers ---- */
 
 static bool shape_check_int(struct fields *f, const struct field *field, const cJSON *item)
@@ -137,31 +116,6 @@ static bool shape_check_int(struct fields *f, const struct field *field, const c
              (long long)(low ? field->min : field->max));
     fields_fail(f, field->name, low ? "greater_than_equal" : "less_than_equal", msg, item, ctx);
     return false;
-}
-
-static bool shape_check_ints(struct fields *f, const struct field *field, const cJSON *item)
-{
-    const cJSON *number;
-    uint32_t count = 0;
-    char why[100];
-
-    if (!cJSON_IsArray(item)) {
-        fields_fail(f, field->name, "list_type", "Input should be a valid list", item, NULL);
-        return false;
-    }
-    cJSON_ArrayForEach(number, item)
-    {
-        int64_t value;
-
-        if (++count > field->count || !json_to_nearest_int(number, &value) || value < field->min ||
-            value > field->max) {
-            snprintf(why, sizeof(why), "at most %u integers from %lld to %lld", field->count,
-                     (long long)field->min, (long long)field->max);
-            fields_refuse(f, field->name, why);
-            return false;
-        }
-    }
-    return true;
 }
 
 static bool shape_check_bool(struct fields *f, const struct field *field, const cJSON *item)
@@ -199,6 +153,54 @@ static bool shape_check_list(struct fields *f, const struct field *field, const 
     return false;
 }
 
+/* What FIELD_TEXTS holds. */
+static bool shape_check_text_item(struct fields *f, const struct field *field, const cJSON *item)
+{
+    const char *why;
+
+    if (!cJSON_IsString(item)) {
+        fields_fail(f, field->name, "string_type", "Input should be a valid string", item, NULL);
+        return false;
+    }
+    why = json_check_text(item->valuestring);
+    if (why)
+        fields_refuse(f, field->name, why);
+    return !why;
+}
+
+/* Every item by itself; the first ones that do not fit are told. */
+static bool shape_check_items(struct fields *f, const struct field *field, const cJSON *array)
+{
+    bool texts = field->type == FIELD_TEXTS;
+    uint32_t told = 0, at = 0;
+    const cJSON *item;
+
+    cJSON_ArrayForEach(item, array)
+    {
+        f->item = ++at;
+        told += !(texts ? shape_check_text_item : shape_check_int)(f, field, item);
+        if (told == SHAPE_ITEMS_TOLD_MAX)
+            break;
+    }
+    f->item = 0;
+    return told == 0;
+}
+
+static bool shape_check_ints(struct fields *f, const struct field *field, const cJSON *array)
+{
+    int count = cJSON_GetArraySize(array);
+    char msg[100], ctx[80];
+
+    if (count <= (int)field->count)
+        return shape_check_items(f, field, array);
+    snprintf(msg, sizeof(msg), "List should have at most %u items after validation, not %d",
+             field->count, count);
+    snprintf(ctx, sizeof(ctx), "{\"field_type\":\"List\",\"max_length\":%u,\"actual_length\":%d}",
+             field->count, count);
+    fields_fail(f, field->name, "too_long", msg, array, ctx);
+    return false;
+}
+
 static bool shape_check_type(struct fields *f, const struct field *field, const cJSON *item)
 {
     switch (field->type) {
@@ -207,11 +209,11 @@ static bool shape_check_type(struct fields *f, const struct field *field, const 
     case FIELD_URL_PART:
         return shape_check_text(f, field, item);
     case FIELD_TEXTS:
-        return shape_check_texts(f, field, item);
+        return shape_check_list(f, field, item) && shape_check_items(f, field, item);
     case FIELD_INT:
         return shape_check_int(f, field, item);
     case FIELD_INTS:
-        return shape_check_ints(f, field, item);
+        return shape_check_list(f, field, item) && shape_check_ints(f, field, item);
     case FIELD_BOOL:
         return shape_check_bool(f, field, item);
     case FIELD_OBJECT:

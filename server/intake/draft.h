@@ -89,8 +89,8 @@ void draft_batch_clear(struct draft_batch *batch);
 
 /*
  * Gather the fields, check that none is missing, find the tenant: the message's own, else
- * `query_tenant`, else `token_tenant` (each NULL: none). With a token_tenant, another one is a
- * mismatch.
+ * `query_tenant` (what the whole request names), else `token_tenant` (each NULL: none). With a
+ * token_tenant, another one is a mismatch.
  */
 void draft_identify(struct draft *d, const char *query_tenant, const char *token_tenant);
 

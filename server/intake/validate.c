@@ -268,6 +268,8 @@ enum err validate_draft(struct draft *d, const struct validate_limits *limits, s
         headers_check(d);
     if (!rc && d->fate == DRAFT_OPEN)
         validate_deferred_ts(d);
+    if (!rc && d->fate == DRAFT_OPEN && cJSON_IsString(draft_value(d, DRAFT_PRIORITY)))
+        validate_text(d, DRAFT_PRIORITY, json_check_text); /* an unknown label is none at all */
     if (rc || d->fate != DRAFT_OPEN)
         return rc;
     d->priority = validate_priority(draft_value(d, DRAFT_PRIORITY), limits->default_priority);

@@ -57,6 +57,7 @@ static enum err messages_look_up(struct request *req, struct draft_batch *batch,
 /* An add-messages request. */
 struct messages_addition {
     struct request *req;
+    const char *tenant_id; /* borrowed; of messages that name none; NULL: the request names none */
     struct draft_batch batch;
     struct command_rows rows;
     bool logged; /* in the transaction that stored some of the messages */
@@ -73,8 +74,7 @@ static enum err messages_log_added(struct db_conn *db, void *arg, struct error *
 static enum err messages_make_rows(struct messages_addition *a, struct error *err)
 {
     command_rows_reset(&a->rows);
-    return messages_log_drafts(a->req, &a->batch, value_given(a->req->query, "tenant_id"), &a->rows,
-                               err);
+    return messages_log_drafts(a->req, &a->batch, a->tenant_id, &a->rows, err);
 }
 
 /* Find accounts, check, store. The pool's connection is not held while the processor works. */
@@ -138,22 +138,22 @@ static void messages_append_all_rejected(const struct draft_batch *batch, struct
 }
 
 /* Does the client know of tenants? One that does not reads no answer from 400 up. */
-static bool messages_name_a_tenant(const struct request *req, const struct draft_batch *batch)
+static bool messages_name_a_tenant(const struct messages_addition *a)
 {
-    if (json_get_value(req->query, "tenant_id"))
+    if (a->tenant_id)
         return true;
-    for (size_t i = 0; i < batch->count; i++)
-        if (json_get_value(batch->items[i].source, "tenant_id"))
+    for (size_t i = 0; i < a->batch.count; i++)
+        if (json_get_value(a->batch.items[i].source, "tenant_id"))
             return true;
     return false;
 }
 
-static void messages_answer(const struct request *req, const struct draft_batch *batch,
-                            struct reply *reply)
+static void messages_answer(const struct messages_addition *a, struct reply *reply)
 {
+    const struct draft_batch *batch = &a->batch;
     size_t stored = messages_count(batch, DRAFT_STORED);
     bool refused = batch->count && messages_count(batch, DRAFT_REJECTED) == batch->count &&
-                   messages_name_a_tenant(req, batch);
+                   messages_name_a_tenant(a);
     struct object o = object_open(reply_json(reply, refused ? 400 : 200));
 
     if (refused) {
@@ -181,8 +181,7 @@ static void messages_add_all(struct messages_addition *a, struct reply *reply)
     enum err rc = draft_batch_new(json_get(req->body, "messages"), batch, &err);
 
     for (size_t i = 0; i < batch->count; i++)
-        draft_identify(&batch->items[i], value_given(req->query, "tenant_id"),
-                       req->caller.tenant_id);
+        draft_identify(&batch->items[i], a->tenant_id, req->caller.tenant_id);
     if (!rc)
         rc = messages_store(a, &err);
     request_give_db(req);
@@ -192,15 +191,24 @@ static void messages_add_all(struct messages_addition *a, struct reply *reply)
     }
     if (messages_count(batch, DRAFT_STORED))
         notifier_poke(req->context->notifier);
-    messages_answer(req, batch, reply);
+    messages_answer(a, reply);
     if (!a->logged && batch->count)
         command_log_note(req, "addMessages", &a->rows, reply->status);
 }
 
+/* In the body, else in the query. What cannot be a tenant's id does not fail the whole batch. */
+static const char *messages_named_tenant(const struct request *req)
+{
+    const char *named = value_given(req->body, "tenant_id");
+
+    return named && !json_check_text(named) && strlen(named) <= DRAFT_ID_OCTETS_MAX
+               ? named
+               : value_given(req->query, "tenant_id");
+}
+
 void messages_add(struct request *req, struct reply *reply)
 {
-    struct messages_addition addition = {.req = req};
-    const char *tenant_id = value_given(req->query, "tenant_id");
+    struct messages_addition addition = {.req = req, .tenant_id = messages_named_tenant(req)};
 
     if (cJSON_GetArraySize(json_get(req->body, "messages")) > DRAFT_BATCH_MAX) {
         buf_printf(reply_json(reply, 400),
@@ -208,7 +216,7 @@ void messages_add(struct request *req, struct reply *reply)
                    "once\",\"rejected\":null}}",
                    DRAFT_BATCH_MAX);
         command_log_refusal(req, reply, "addMessages",
-                            req->caller.tenant_id ? req->caller.tenant_id : tenant_id);
+                            req->caller.tenant_id ? req->caller.tenant_id : addition.tenant_id);
         return;
     }
     request_give_db(req);

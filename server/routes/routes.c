@@ -52,7 +52,8 @@ const struct route routes[] = {
      .query = shapes_query_tenant, .answers = shapes_answers_account_deleted},
 
     {"POST", "/commands/add-messages", AUTH_TENANT, ROUTE_JSON, messages_add, "Take messages to send.",
-     .query = shapes_query_tenant, .in = &shape_messages_new, .answers = shapes_answers_messages_added},
+     .query = shapes_query_tenant, .in = &shape_messages_new, .items_name_tenants = true,
+     .answers = shapes_answers_messages_added},
     {"POST", "/commands/delete-messages", AUTH_TENANT, ROUTE_JSON, messages_delete, "Delete messages.",
      .query = shapes_query_tenant, .in = &shape_messages_ids, .answers = shapes_answers_messages_deleted},
     {"POST", "/commands/cleanup-messages", AUTH_TENANT, ROUTE_OPTIONAL_JSON, cleanup_post,

@@ -54,6 +54,7 @@ static const struct shape shape_message_new = {
 static const struct field shapes_messages_new_fields[] = {
     {"messages", FIELD_LIST, FIELD_REQUIRED, .shape = &shape_message_new,
      .doc = "At most 10,000; each is judged by itself."},
+    {"tenant_id", FIELD_ANY, .doc = "Whose those are that do not say it themselves."},
     {"default_priority", FIELD_ANY, .doc = "For messages without one."},
     {0},
 };

@@ -217,7 +217,7 @@ class TestPut:
     def test_a_bad_field_is_422_and_nothing_changes(self, tenant, field, value):
         before = self.shown(tenant)
         answer = tenant.request("PUT", "/tenant/put", {"name": "changed", field: value})
-        assert answer.status == 422 and answer.json["detail"][0]["loc"] == ["body", field]
+        assert answer.status == 422 and answer.json["detail"][0]["loc"][:2] == ["body", field]
         assert self.shown(tenant) == before
 
 
