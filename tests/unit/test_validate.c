@@ -145,6 +145,7 @@ static void test_a_field_of_the_wrong_type_is_named(void **state)
         {"\"deferred_ts\":7.5", "invalid deferred_ts: ..."},
         {"\"deferred_ts\":1e18", "invalid deferred_ts: ..."},
         {"\"priority\":[]", NULL},
+        {"\"priority\":\"whatever\"", NULL},
         {"\"cc\":null,\"bcc\":null,\"reply_to\":null,\"return_path\":null,\"message_id\":null,"
          "\"body\":null,\"content_type\":null,\"batch_code\":null,\"headers\":null,"
          "\"attachments\":null,\"deferred_ts\":null,\"priority\":null,\"tenant_id\":null",
@@ -160,7 +161,7 @@ static void test_nul_and_broken_utf8_are_found_in_every_known_text(void **state)
     static const char *const fields[] = {"id",         "account_id",   "from",       "to",
                                          "cc",         "bcc",          "subject",    "body",
                                          "reply_to",   "content_type", "batch_code", "tenant_id",
-                                         "message_id", "return_path"};
+                                         "message_id", "return_path",  "priority"};
     char message[512], reason[128];
 
     (void)state;
