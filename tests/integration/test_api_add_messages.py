@@ -4,6 +4,7 @@ import base64
 
 import pytest
 from support.programs import epoch, message
+from support.waiting import wait_for
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +64,19 @@ def test_the_first_failure_is_the_reason(acme):
     assert rejection(acme, bad).startswith("invalid subject: ")
 
 
+def test_the_checks_come_in_this_order(acme):
+    """A message with everything wrong; what is named as the reason is put right, one after the other."""
+    bad = {"tenant_id": "other", "body": "a\0"}
+    for reason, remedy in [("missing id", {"id": "x" * 256}), ("missing from", {"from": 5}), ("missing to", {"to": "nobody"}),
+                           ("missing account_id", {"account_id": "nobodys"}), ("missing subject", {"subject": "a\r\nb"}),
+                           ("tenant mismatch", {"tenant_id": None}), ("account not found for tenant", {"account_id": "main"}),
+                           ("invalid id: ", {"id": "put-right"}), ("invalid from: ", {"from": "a@b.test"}), ("invalid to: ", {"to": "c@d.test"}),
+                           ("invalid subject: ", {"subject": ""}), ("invalid body: ", {"body": None})]:
+        assert rejection(acme, bad).startswith(reason)
+        bad.update(remedy)
+    assert acme.add(bad).json["queued"] == 1
+
+
 # Every field, wrong in every way. (field, value) -> "invalid <field>: ..."
 
 HOSTILE_ADDRESSES = [
@@ -81,9 +95,10 @@ INVALID = (
     + [("body", 5), ("body", {}), ("body", "a\x00b"), ("content_type", 5), ("content_type", "html\x00")]
     + [("id", 5), ("id", "x" * 256), ("id", "a\x00b"), ("id", "a\r\nX-Evil: 1"), ("id", "a\tb"), ("id", "a\x7f")]
     + [("account_id", 5), ("account_id", "a\x00b"), ("tenant_id", 5), ("tenant_id", "a\x00b")]
-    + [("batch_code", 5), ("batch_code", "x" * 65), ("batch_code", "a,b"), ("batch_code", "a\x00b")]
+    + [("batch_code", 5), ("batch_code", "x" * 65), ("batch_code", "\u00e4" * 65), ("batch_code", "a,b"), ("batch_code", "a\x00b")]
     + [("message_id", 5), ("message_id", "<a@b>\r\nX-Evil: 1"), ("message_id", "a\x00b")]
     + [("deferred_ts", "tomorrow"), ("deferred_ts", []), ("deferred_ts", 1.5), ("deferred_ts", 10**20)]
+    + [("priority", "low\x00"), ("priority", "\x00"), ("deferred_ts", "1\x00"), ("deferred_ts", {})]
     + [("headers", v) for v in ("X: y", [], {"": "v"}, {"X Y": "v"}, {"X:Y": "v"}, {"Ü": "v"}, {"X\r\nEvil": "v"},
                                 {"X-A": "a\r\nEvil: 1"}, {"X-A": "a\nb"}, {"X-A": "a\x00b"}, {"X-A": ["a"]}, {"X-A": {}},
                                 {"Bcc": "a@b.test"}, {"bcc": "a@b.test"}, {"Return-Path": "x"}, {"Content-Type": "x"},
@@ -154,7 +169,7 @@ ACCEPTED = [
     {"reply_to": "a@b.test, c@d.test"}, {"return_path": "<>"}, {"return_path": ""}, {"message_id": "GNR_12345"},
     {"headers": {"X-Number": 5, "X-Null": None, "X-True": True, "List-Unsubscribe": "<https://x.test>"}},
     {"content_type": "anything"}, {"body": ""}, {"unknown": {"deep": [1, 2, 3]}}, {"deferred_ts": 1}, {"deferred_ts": "1"},
-    {"batch_code": "x" * 64}, {"subject": "ä" * 2000},
+    {"batch_code": "x" * 64}, {"batch_code": "\u00e4" * 64}, {"id": "x" * 255}, {"id": "\u00e4" * 127}, {"id": "a b/c?d,e:f"}, {"subject": "ä" * 2000},
     {"attachments": []}, {"attachments": [{"filename": "a.txt", "content": "YQ=="}]},
     {"attachments": [{"content": "YQ"}]}, {"attachments": [{"filename": "a", "storage_path": "base64:YQ==", "colour": 1}]},
     {"attachments": [{"url": "https://example.com/dir/file.pdf?x=1"}]},
@@ -179,7 +194,8 @@ def test_other_names_for_from(acme, name):
 
 @pytest.mark.parametrize("given, stored", [
     (0, 0), (3, 3), (9, 3), (-1, 0), ("2", 2), ("immediate", 0), ("HIGH", 1), ("Medium", 2), ("low", 3), (None, 2),
-    ("whatever", 2), ([], 2),
+    ("whatever", 2), ([], 2), (3.0, 3), (-7.5, 0), (1e300, 3), (10**30, 3), ("99", 3), ("-1", 0), (True, 1), (1.5, 2), ("", 2), ({}, 2),
+    ("Immediate", 0), ("LOW", 3), (" high", 2),
 ])
 def test_priority(acme, given, stored):
     acme.enqueue(message("prio", priority=given))
@@ -188,11 +204,18 @@ def test_priority(acme, given, stored):
 
 
 def test_default_priority_is_for_messages_without_one(acme):
-    for default, stored in ((0, 0), ("low", 3), (None, 2), ("nonsense", 2)):
-        answer = acme.post("/commands/add-messages", {"messages": [message("d1"), message("d2", priority=1)],
-                                                      "default_priority": default})
-        assert answer.json["queued"] == 2
-        assert (acme.message("d1")["priority"], acme.message("d2")["priority"]) == (stored, 1)
+    for default, stored in ((0, 0), ("low", 3), ("HIGH", 1), ("3", 3), (9, 3), (-1, 0), (None, 2), ("nonsense", 2), ([], 2), ("\0", 2)):
+        answer = acme.post("/commands/add-messages", {"default_priority": default, "messages": [
+            message("d1"), message("d2", priority=1), message("d3", priority=None), message("d4", priority="nonsense")]})
+        assert answer.json["queued"] == 4, answer
+        assert [acme.message(f"d{i}")["priority"] for i in range(1, 5)] == [stored, 1, stored, stored]
+
+
+def test_the_priority_of_a_message_without_one_is_a_setting(new_system):
+    system = new_system(workers=0, GMP_DEFAULT_PRIORITY=3)
+    system.api.post("/account", {"id": "main", "host": "127.0.0.1", "port": 9})
+    system.api.enqueue(message("m1"), message("m2", priority="high"))
+    assert [(m["id"], m["priority"]) for m in system.api.messages()] == [("m2", 1), ("m1", 3)]
 
 
 def test_deferred_until_its_time(acme):
@@ -202,6 +225,52 @@ def test_deferred_until_its_time(acme):
     assert acme.message("later")["deferred_ts"] == later
     assert acme.message("past")["status"] == "pending"
     assert "deferred_ts" not in acme.message("past")
+    acme.enqueue(*[message(f"t{i}", deferred_ts=given) for i, given in enumerate([str(later), float(later), f" {later} "])])
+    assert [acme.message(f"t{i}")["deferred_ts"] for i in range(3)] == [later] * 3
+    acme.enqueue(*[message(f"now{i}", deferred_ts=given) for i, given in enumerate([-5, 0, True, "-1", None])])
+    assert {acme.message(f"now{i}")["status"] for i in range(5)} == {"pending"}
+
+
+# Attachments, in both dialects: what is made of them is shown by the list.
+
+ATTACHMENTS = [
+    # given, file name, how it is fetched
+    ({"storage_path": "f.pdf"}, "f.pdf", "endpoint"),
+    ({"storage_path": "home:docs/f.pdf"}, "f.pdf", "endpoint"),
+    ({"storage_path": "volume:f.pdf"}, "f.pdf", "endpoint"),
+    ({"storage_path": "/srv/files/f.pdf"}, "f.pdf", "filesystem"),
+    ({"storage_path": "https://h.test/d/f.pdf?x=/y#z"}, "f.pdf", "http_url"),
+    ({"storage_path": "HTTP://h.test/f.pdf"}, "f.pdf", "http_url"),
+    ({"storage_path": "https://h.test/d/"}, "file.bin", "http_url"),
+    ({"storage_path": "base64:YQ=="}, "file.bin", "base64"),
+    ({"storage_path": "YQ==", "fetch_mode": "base64"}, "file.bin", "base64"),
+    ({"storage_path": "base64:YQ==", "fetch_mode": "base64", "filename": "a.txt"}, "a.txt", "base64"),
+    ({"storage_path": "/srv/f.pdf", "fetch_mode": "endpoint"}, "f.pdf", "endpoint"),
+    ({"storage_path": "https://h.test/f.pdf", "fetch_mode": "endpoint"}, "f.pdf", "endpoint"),
+    ({"storage_path": "f.pdf", "filename": "other.pdf"}, "other.pdf", "endpoint"),
+    ({"storage_path": "f.pdf", "filename": None, "fetch_mode": None, "mime_type": None, "content_md5": None, "auth": None}, "f.pdf", "endpoint"),
+    ({"content": "YQ=="}, "file.bin", "base64"),
+    ({"content": "YQ", "filename": "a.txt"}, "a.txt", "base64"),
+    ({"url": "https://h.test/d/f.pdf?x=1"}, "f.pdf", "http_url"),
+    ({"s3": {"bucket": "b", "key": "d/f.pdf", "colour": "red"}}, "f.pdf", "endpoint"),
+    ({"s3": {"bucket": "b", "key": "k.pdf"}, "url": "https://h.test/u.pdf", "content": "YQ=="}, "k.pdf", "endpoint"),
+    ({"url": "https://h.test/u.pdf", "content": "YQ=="}, "u.pdf", "http_url"),
+    ({"url": None, "s3": None, "content": "YQ==", "filename": ""}, "file.bin", "base64"),
+]
+
+
+@pytest.mark.parametrize("given, filename, fetch_mode", ATTACHMENTS, ids=range(len(ATTACHMENTS)))
+def test_an_attachments_name_and_the_way_to_fetch_it_are_found(acme, given, filename, fetch_mode):
+    acme.enqueue(message("att", attachments=[{**given, "colour": "red"}]))
+    (shown,) = acme.message("att")["message"]["attachments"]
+    assert (shown["filename"], shown["fetch_mode"]) == (filename, fetch_mode)
+    assert "colour" not in shown
+    if fetch_mode == "base64":
+        assert shown.get("content", shown.get("storage_path")) == 1, "its size"
+    elif "s3" in shown:
+        assert shown["s3"] == {"bucket": "b", "key": given["s3"]["key"]}
+    else:
+        assert shown.get("storage_path", shown.get("url")) == given.get("storage_path", given.get("url"))
 
 
 # The request as a whole.
@@ -223,6 +292,44 @@ def test_more_than_ten_thousand_messages_are_refused(served, acme):
     answer = acme.add(*[{"id": str(i)} for i in range(10001)])
     assert (answer.status, answer.json) == (400, {"detail": {
         "error": "Cannot enqueue more than 10000 messages at once", "rejected": None}})
+
+
+def test_ten_thousand_messages_are_taken(acme):
+    answer = acme.add(*[message(f"many{i}") for i in range(9998)], message("many0", to=[]), {}, tenant_id="acme")
+    assert (answer.status, answer.json["queued"]) == (200, 9998)
+    assert answer.json["rejected"] == [{"id": "many0", "reason": "missing to"}, {"reason": "missing id"}]
+
+
+@pytest.mark.parametrize("given, shown", [({}, {}), ({"id": None}, {}), ({"id": ""}, {"id": ""}), ({"id": 5}, {"id": 5}), ({"id": ["a"]}, {})])
+def test_a_rejected_message_is_named_by_the_id_it_came_with(acme, given, shown):
+    answer = acme.add(message("good"), given)
+    assert answer.json["rejected"] == [{**shown, "reason": "missing id" if given.get("id") in (None, "") else "missing from"}]
+
+
+def test_all_rejected_names_a_tenant_where_the_query_the_body_or_one_message_does(acme):
+    bad = [without("from"), without("to")]
+    rejected = [{"id": "bad", "reason": "missing from"}, {"id": "bad", "reason": "missing to"}]
+    for answer in (acme.add(*bad, tenant_id="acme"), acme.add(bad[0], {**bad[1], "tenant_id": "acme"}),
+                   acme.post("/commands/add-messages", {"messages": bad, "tenant_id": "acme"})):
+        assert (answer.status, answer.json["rejected"], answer.json["detail"]["rejected"]) == (400, rejected, rejected)
+        assert "error" not in answer.json, "a client would take that for the error of every message"
+    for answer in (acme.add(*bad), acme.add(*bad, tenant_id=""), acme.add(bad[0], {**bad[1], "tenant_id": None})):
+        assert (answer.status, answer.json) == (200, {"ok": True, "queued": 0, "rejected": rejected})
+
+
+@pytest.mark.parametrize("state, reason", [("sent", "already sent"), ("leased", "being sent")])
+def test_all_rejected_is_200_where_one_was_sent_or_is_being_sent(served, acme, state, reason):
+    acme.enqueue(message(state, subject="first"))
+    if state == "sent":
+        served.rows("WITH m AS (UPDATE mailproxy.message SET state = 'sent', finished_at = now() WHERE message_id = 'sent'"
+                    " RETURNING message_pk) DELETE FROM mailproxy.queue WHERE message_pk IN (SELECT message_pk FROM m)")
+    else:
+        served.rows("UPDATE mailproxy.queue q SET state = 'leased', lease_token = 1, lease_epoch = 1, leased_at = now()"
+                    " FROM mailproxy.message m WHERE m.message_pk = q.message_pk AND m.message_id = 'leased'")
+    for others, rejected in (([], []), ([without("to")], [{"id": "bad", "reason": "missing to"}])):
+        answer = acme.add(*others, message(state, subject="second"), tenant_id="acme")
+        assert (answer.status, answer.json) == (200, {"ok": True, "queued": 0, "rejected": [*rejected, {"id": state, "reason": reason}]})
+    assert acme.message(state)["message"]["subject"] == "first"
 
 
 def test_all_rejected_is_400_with_the_list_at_the_top_too(acme):
@@ -268,6 +375,35 @@ def test_the_same_id_again_replaces_and_starts_afresh(served, acme):
     assert "batch_code" not in shown and "deferred_ts" not in shown
     assert served.value("SELECT count(*) FROM mailproxy.message WHERE message_id = 'again'") == 1
     served.assert_accounted_for()
+
+
+def test_what_waits_for_a_retry_or_is_in_error_is_replaced_and_starts_afresh(served, acme):
+    acme.enqueue(message("deferred", subject="first"), message("error", subject="first"))
+    served.rows("UPDATE mailproxy.message SET reason = 'busy (SMTP 450)', retries = 3 WHERE message_id IN ('deferred', 'error')")
+    served.rows("UPDATE mailproxy.queue q SET state = 'scheduled', attempts = 4, due_at = now() + interval '1 hour'"
+                " FROM mailproxy.message m WHERE m.message_pk = q.message_pk AND m.message_id = 'deferred'")
+    served.rows("WITH m AS (UPDATE mailproxy.message SET state = 'error', finished_at = now() WHERE message_id = 'error'"
+                " RETURNING *), q AS (DELETE FROM mailproxy.queue WHERE message_pk IN (SELECT message_pk FROM m))"
+                " INSERT INTO mailproxy.event (message_pk, event_at, event_type, tenant_id)"
+                " SELECT message_pk, now(), 'error', tenant_id FROM m")
+    assert [acme.message(i)["status"] for i in ("deferred", "error")] == ["deferred", "error"]
+    acme.enqueue(message("deferred", subject="second"), message("error", subject="second"))
+    for message_id in ("deferred", "error"):
+        shown = acme.message(message_id, include_history="true")
+        assert (shown["status"], shown["message"]["subject"], shown["history"]) == ("pending", "second", [])
+        assert not {"error", "error_ts", "deferred_ts", "deferred_reason", "reported_ts"} & shown.keys()
+        assert "retry_count" not in shown["message"]
+    assert served.value("SELECT max(q.attempts) FROM mailproxy.queue q JOIN mailproxy.message m USING (message_pk)"
+                        " WHERE m.message_id IN ('deferred', 'error')") == 0
+    served.assert_accounted_for()
+
+
+def test_nothing_of_a_rejected_message_is_reported(new_tenant, relay, store):
+    api = new_tenant(relay, store)
+    answer = api.add(message("bad", to=[]), message("good"))
+    assert answer.json["rejected"] == [{"id": "bad", "reason": "missing to"}]
+    wait_for(lambda: store.entries("good"), "the report of the other one")
+    assert store.entries("bad") == []
 
 
 def test_a_rejected_message_is_not_stored(served, acme):

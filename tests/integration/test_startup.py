@@ -115,6 +115,15 @@ def test_without_admin_token_the_server_refuses_to_listen_beyond_loopback(databa
     assert "GMP_API_TOKEN" in done.stderr
 
 
+@pytest.mark.parametrize("settings", [{"GMP_HOST": None}, {"GMP_HOST": "127.0.0.1"},
+                                      {"GMP_HOST": "0.0.0.0", "GMP_ALLOW_OPEN_LISTEN": "true"}])
+def test_without_admin_token_it_listens_on_loopback_and_elsewhere_where_a_setting_says_so(new_system, settings):
+    system = new_system(workers=0, GMP_API_TOKEN=None, **settings)
+    assert system.api.get("/accounts").status == 200
+    listening = "0.0.0.0" if "GMP_ALLOW_OPEN_LISTEN" in settings else "127.0.0.1"
+    assert f" host={listening} port={system.api.port} " in system.server.log()
+
+
 def test_a_server_without_workers_makes_room_for_the_days_to_come(new_system):
     system = new_system(workers=0)
     dropped = ("DO $$ DECLARE r regclass; BEGIN FOR r IN SELECT inhrelid::regclass FROM pg_inherits WHERE inhparent ="
