@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/json.h"
+
 enum {
     ROUTER_NAME_OCTETS = 64,
     ROUTER_ALLOW_OCTETS = 128,
@@ -134,14 +136,23 @@ static void router_check_params(const struct route *route, struct fields *path)
     shape_check(path, route->params);
 }
 
-/* The tenant that the request names; NULL: none, or nothing that could be one. */
+/* NULL: none, or what cannot be a tenant's id, of which the shapes will tell. */
+static const char *router_given_tenant(const struct field *fields, const cJSON *object)
+{
+    const struct field *field = router_find_field(fields, "tenant_id");
+    const char *name = field ? value_given(object, "tenant_id") : NULL;
+
+    return name && strlen(name) <= (size_t)field->max && !json_check_text(name) ? name : NULL;
+}
+
+/* The tenant that the request names; NULL: none. */
 static const char *router_named_tenant(const struct route *route, const struct request *req)
 {
     const char *name = value_text(req->params, "tenant_id");
 
-    if (!name && route->in && router_find_field(route->in->fields, "tenant_id"))
-        name = value_given(req->body, "tenant_id");
-    return name ? name : value_given(req->query, "tenant_id");
+    if (!name && route->in)
+        name = router_given_tenant(route->in->fields, req->body);
+    return name ? name : router_given_tenant(route->query, req->query);
 }
 
 /* Whoever names another's tenant is told that and nothing else. */

@@ -43,6 +43,13 @@ def test_every_field_is_kept_but_no_password_is_shown(acme, served):
     assert b"hidden-word-2" not in bytes(row["imap_password_sealed"])
 
 
+def test_no_secret_and_no_null_is_listed(acme):
+    acme.post("/account", {"id": "quiet", "host": "h", "port": 25, "user": "u", "password": "hidden-word", "imap_password": "hidden-word"})
+    answer = acme.get("/accounts")
+    assert b"hidden-word" not in answer.body and b'"password"' not in answer.body and b'"imap_password"' not in answer.body
+    assert b"null" not in answer.body
+
+
 def test_an_omitted_field_goes_back_to_its_default(acme):
     acme.post("/account", {"id": "back", "host": "a.test", "port": 25, "ttl": 10, "user": "u", "limit_per_day": 5})
     acme.post("/account", {"id": "back", "host": "b.test", "port": 26})
@@ -181,5 +188,15 @@ def test_delete_takes_the_messages_of_that_tenant_alone(served):
 def test_delete_of_an_unknown_account(served, acme):
     answer = acme.delete("/account/nobody", tenant_id="acme")
     assert (answer.status, answer.json) == (400, {"detail": "account not found or not owned by tenant"})
-    answer = served.api.delete("/account/nobody")
-    assert (answer.status, answer.json) == (200, {"ok": True})
+    for api in (served.api, acme):
+        answer = api.delete("/account/nobody")
+        assert (answer.status, answer.json) == (200, {"ok": True}), "nobody named a tenant"
+
+
+def test_a_tenants_name_does_not_open_anothers_account(served, acme):
+    theirs = served.add_tenant("their-own")
+    theirs.post("/account", {"id": "their-own", "host": "h", "port": 25})
+    answer = acme.delete("/account/their-own", tenant_id="acme")
+    assert (answer.status, answer.json) == (400, {"detail": "account not found or not owned by tenant"})
+    assert acme.delete("/account/their-own").json == {"ok": True}
+    assert listed(theirs, "their-own")

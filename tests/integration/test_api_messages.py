@@ -33,6 +33,69 @@ def test_an_item_has_these_fields(acme):
     assert tenant_id
 
 
+def keys_of(shown):
+    return set(shown) - {"pk", "id", "tenant_id", "account_id", "priority", "status", "created_at", "updated_at", "is_pec", "message"}
+
+
+@pytest.mark.parametrize("status, keys", [
+    ("pending", set()), ("scheduled", {"deferred_ts"}), ("retry", {"deferred_ts", "deferred_reason"}), ("sending", set()),
+    ("sent", {"sent_ts"}), ("error", {"error_ts", "error"}), ("told", {"sent_ts", "reported_ts"}),
+    ("bounced", {"sent_ts", "bounce_ts", "bounce_type", "bounce_code", "bounce_reason"}),
+])
+def test_each_status_has_its_fields_and_no_others(acme, status, keys):
+    """Whatever it went through before: reasons and times of earlier attempts are in the row all the while."""
+    acme.enqueue(message("m1", **({"deferred_ts": epoch() + 600} if status == "scheduled" else {})))
+    if status != "scheduled":
+        acme.system.rows("UPDATE mailproxy.message SET reason = 'busy (SMTP 450)', retries = 1 WHERE tenant_id = %s", acme.tenant_id)
+    if status == "retry":
+        TestStatus.put(acme, "m1", "state = 'scheduled', due_at = now() + interval '1 hour'")
+    if status == "sending":
+        TestStatus.put(acme, "m1", "state = 'leased', lease_token = 1, lease_epoch = 1, leased_at = now()")
+    if status in ("sent", "error", "told", "bounced"):
+        acme.system.rows("WITH m AS (UPDATE mailproxy.message SET state = %s, finished_at = now(),"
+                         "  reason = CASE WHEN %s = 'error' THEN 'no' END WHERE tenant_id = %s RETURNING message_pk)"
+                         " DELETE FROM mailproxy.queue WHERE message_pk IN (SELECT message_pk FROM m)",
+                         "error" if status == "error" else "sent", status, acme.tenant_id)
+    event = ("INSERT INTO mailproxy.event (message_pk, event_at, reported_at, event_type, tenant_id, description, metadata)"
+             " SELECT message_pk, now(), %s, %s, tenant_id, %s, %s FROM mailproxy.message WHERE tenant_id = %s")
+    if status == "told":
+        acme.system.rows(event, "2026-01-01", "sent", None, None, acme.tenant_id)
+    if status == "bounced":
+        acme.system.rows(event, None, "bounce", "gone", '{"bounce_type":"hard","bounce_code":"511"}', acme.tenant_id)
+    shown = acme.message("m1")
+    assert keys_of(shown) == keys
+    assert shown["status"] == {"scheduled": "deferred", "retry": "deferred", "told": "sent", "bounced": "sent"}.get(status, status)
+    for key in keys & {"deferred_ts", "sent_ts", "error_ts", "reported_ts", "bounce_ts"}:
+        assert type(shown[key]) is int
+    assert type(shown["pk"]) is str and type(shown["is_pec"]) is bool
+    assert shown["message"].get("retry_count") == (None if status == "scheduled" else 1)
+
+
+def test_the_tenants_name_is_shown_where_it_has_one(served, acme):
+    acme.enqueue(message("m1"))
+    assert "tenant_name" not in acme.message("m1")
+    assert acme.request("PUT", f"/tenant/{acme.tenant_id}", {"name": "Acme & Sons"}).status == 200
+    assert acme.message("m1")["tenant_name"] == "Acme & Sons"
+
+
+def test_the_message_is_what_the_client_sent_with_its_priority_as_a_number(acme):
+    """Its own nulls stay; what the service does not know is not kept."""
+    sent = {"id": "m1", "tenant_id": acme.tenant_id, "account_id": "main", "from": "Ann \u00c4 <a@b.test>", "to": "c@d.test, e@f.test",
+            "cc": ["g@h.test"], "bcc": None, "reply_to": "i@j.test", "return_path": None, "subject": "\u00e4\u20ac\U0001f600 \"\\\t",
+            "body": "one\r\ntwo\u2028", "content_type": "html", "headers": {"X-A": None, "X-B": 5, "X-C": True, "X-D": "d"},
+            "message_id": "GNR_1", "attachments": None, "priority": "high", "deferred_ts": None, "batch_code": None}
+    acme.enqueue({**sent, "colour": "red"})
+    assert acme.message("m1")["message"] == {**sent, "priority": 1}
+    acme.enqueue({k: v for k, v in sent.items() if v is not None and k != "priority"})
+    assert acme.message("m1")["message"] == {**{k: v for k, v in sent.items() if v is not None}, "priority": 2}
+
+
+def test_an_item_of_certified_mail_says_so(acme):
+    assert acme.post("/account", {"id": "pec", "host": "127.0.0.1", "port": 9, "is_pec_account": True}).status == 200
+    acme.enqueue(message("plain"), message("pec", account="pec"))
+    assert {m["id"]: m["is_pec"] for m in acme.messages()} == {"plain": False, "pec": True}
+
+
 def test_attachment_content_is_shown_as_its_size(acme):
     content = base64.b64encode(b"x" * 1000).decode()
     acme.enqueue(message("m1", attachments=[{"filename": "a.bin", "content": content},

@@ -121,6 +121,37 @@ class TestAgain:
         assert served.api.with_token(answer.json["api_key"]).get("/messages").status == 200
 
 
+def test_tenants_are_listed_by_id_and_only_the_active_ones_on_request(served):
+    for tenant_id, active in (("list-z", True), ("list-a", False), ("list-M", "yes")):
+        assert register(served, id=tenant_id, active=active).status == 200
+    answer = served.api.get("/tenants")
+    ids = [t["id"] for t in answer.json["tenants"]]
+    assert answer.json["ok"] is True and ids == sorted(ids) and {"list-z", "list-a", "list-M", "default"} <= set(ids)
+    for word, shown in (("true", False), ("1", False), ("no", True)):
+        assert ("list-a" in [t["id"] for t in served.api.get("/tenants", active_only=word).json["tenants"]]) is shown
+    assert b"null" not in answer.body
+
+
+def test_one_tenant_is_shown_by_itself_without_nulls(served):
+    api = served.add_tenant("alone", rate_limits={"hourly": 5}, large_file_config={"enabled": True, "action": "rewrite"})
+    for token in (served.api.token, api.token):
+        shown = served.api.with_token(token).get("/tenant/alone").json
+        assert {shown.pop("created_at")[-1], shown.pop("updated_at")[-1]} == {"Z"}
+        assert shown == {"id": "alone", "client_auth": {"method": "none"}, "rate_limits": {"hourly": 5}, "active": True,
+                         "large_file_config": {"enabled": True, "action": "rewrite"}, "report_format": "event"}
+    answer = served.api.get("/tenant/nobody")
+    assert (answer.status, answer.json) == (404, {"detail": "Tenant 'nobody' not found"})
+
+
+def test_a_tenant_that_is_deleted_is_gone_with_its_token(served):
+    api = served.add_tenant("leaving")
+    assert served.api.delete("/tenant/leaving").json == {"ok": True}
+    assert api.get("/accounts").status == 401
+    for _ in range(2):
+        answer = served.api.delete("/tenant/leaving")
+        assert (answer.status, answer.json) == (404, {"detail": "Tenant 'leaving' not found"})
+
+
 def test_the_credentials_are_sealed(served):
     register(served, id="sealed", client_auth={"method": "basic", "user": "u", "password": "very-secret-word"})
     row = served.rows("SELECT client_auth_sealed, client_auth_key_id FROM mailproxy.tenant WHERE tenant_id = 'sealed'")[0]
