@@ -1,6 +1,7 @@
 """The examples of docs/*.md give the answers that are written there. ./dev docs writes them anew."""
 
 import os
+import re
 
 import pytest
 
@@ -44,3 +45,31 @@ def test_a_document_is_put_together_again_as_it_was_taken_apart():
     with open(os.path.join(ROOT, "docs", "api.md"), encoding="utf-8") as file:
         text = file.read()
     assert examples.join(examples.parse(text)) == text
+
+
+def read(*names):
+    with open(os.path.join(ROOT, *names), encoding="utf-8") as file:
+        return file.read()
+
+
+def rows_of_the_readme():
+    """[the cells of each row] of the tables that say what is tested where."""
+    lines = read("tests", "integration", "README.md").splitlines()
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
+
+
+def test_every_heading_and_every_promise_is_in_the_table_of_what_is_tested_where():
+    listed = {cells[0] for cells in rows_of_the_readme()}
+    without_examples = re.sub(r"^```.*?^```$", "", read("docs", "api.md"), flags=re.M | re.S)
+    headings = re.findall(r"^##+ (.*)$", without_examples, re.M)
+    promises = [" ".join(p.split()).rstrip(".,") for p in re.findall(r"^\d+\. \*\*(.*?)\*\*", read("ARCHITECTURE.md"), re.M | re.S)]
+    assert len(headings) > 10 and len(promises) > 5
+    assert [h for h in headings + promises if h not in listed] == []
+
+
+def test_every_file_in_that_table_exists_and_no_row_is_without_one():
+    for cells in rows_of_the_readme():
+        files = re.findall(r"`([^`]+\.\w+)`", cells[-1])
+        assert files or cells[-1] in ("where", "---"), cells
+        for name in files:
+            assert os.path.exists(os.path.join(ROOT, "tests", "integration", name)), (cells[0], name)
