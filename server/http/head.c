@@ -36,7 +36,10 @@ static bool head_is_over(const char *end, bool has_fields)
 {
     if (end[1] != '\0')
         return false;
-    /* Behind the request line civetweb passes over white space of any kind. */
+    /*
+     * Behind the request line civetweb passes over white space of any kind. Two LF end a head too;
+     * such a one passes where a CR and a NUL happen to be behind it, and nothing is left out of it.
+     */
     return end[2] == (has_fields ? '\r' : '\0') && end[3] == '\0';
 }
 

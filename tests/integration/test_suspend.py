@@ -230,7 +230,7 @@ def wait_handed_back(system, slow):
 
 def test_what_is_at_the_relay_ends_and_nothing_else_is_begun(new_system, slow):
     system = new_system(workers=2)
-    tenant = held_by_workers(system, slow, *[message(f"m{i}", batch_code="NL1") for i in range(50)], batch_size=30)
+    tenant = held_by_workers(system, slow, *[message(f"m{i}", batch_code="NL1") for i in range(50)], connections=2, batch_size=30)
     wait_for(lambda: slow.begun() >= 1, "a mail to be at the relay")
     ok(tenant, "suspend", batch_code="NL1")
     begun = wait_handed_back(system, slow)
@@ -249,7 +249,7 @@ def test_what_is_at_the_relay_ends_and_nothing_else_is_begun(new_system, slow):
 
 def test_a_whole_tenant_stops_and_goes_on(new_system, slow, new_relay):
     system = new_system(workers=2)
-    tenant = held_by_workers(system, slow, *[message(f"m{i}") for i in range(50)], batch_size=30)
+    tenant = held_by_workers(system, slow, *[message(f"m{i}") for i in range(50)], connections=2, batch_size=30)
     other = system.add_tenant("other")
     system.add_account(other, new_relay())
     wait_for(lambda: slow.begun() >= 1, "a mail to be at the relay")
@@ -268,7 +268,7 @@ def test_a_whole_tenant_stops_and_goes_on(new_system, slow, new_relay):
 def test_the_whole_service_stops_reports_nothing_and_goes_on(new_system, slow, store):
     system = new_system(workers=2)
     default = system.add_tenant("default", store=store)
-    system.add_account(default, slow.relay, max_connections=1, batch_size=30)
+    system.add_account(default, slow.relay, max_connections=2, batch_size=30)
     default.enqueue(*[message(f"m{i}") for i in range(50)])
     wait_for(lambda: leased(system) == 50, "the workers to hold all")
     wait_for(lambda: slow.begun() >= 1, "a mail to be at the relay")

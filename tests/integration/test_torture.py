@@ -475,7 +475,7 @@ def test_a_refused_body_gives_its_room_back_although_its_client_lingers(new_syst
 def everything_once(wire):
     bodies = [*NOT_JSON.values(), *NOT_AN_OBJECT.values(), *ODD_OBJECTS.values()]
     for route in ROUTES:
-        for body in bodies:
+        for body in bodies if route.reads_body else ():
             wire.request(route.method, route.path(), body)
         for query in QUERIES.values():
             wire.request(route.method, route.path() + b"?" + query)
@@ -485,7 +485,7 @@ def everything_once(wire):
         for name in route.query_parameters:
             for value, _ in QUERY_VALUES.values():
                 wire.request(route.method, route.path() + parameter(name, value))
-        for headers in HEADERS.values():
+        for headers in list(HEADERS.values())[::4]:
             wire.request(route.method, route.path(), headers=headers)
 
 

@@ -75,8 +75,8 @@ class Connection:
 
     def claim(self, epoch=1):
         """{message_id: (message_pk, lease_token)}"""
-        rows = self.run("claim_messages", epoch, [], [], [], 1000, 1000, 65536)
-        return {row[8]: (row[0], row[1]) for row in rows}
+        rows = self.run("claim_messages", epoch, [], [], [], 1000, 1000, 65536, [], 1000)
+        return {row[11]: (row[2], row[3]) for row in rows if row[2] is not None}
 
     def suspend(self, batch="b1", tenant="acme"):
         return self.run("suspend_tenant", tenant, batch, 1000)
@@ -94,7 +94,8 @@ def record(c, claims, outcome="deferred", blame="recipient"):
     later = 0 if outcome == "deferred" else None
     recorded = c.run("record_attempts", [pk for pk, _ in claims], [token for _, token in claims], [outcome] * n, [later] * n,
                      [1] * n, [451] * n, ["4.3.0"] * n, ["451 later"] * n, ["later" if outcome != "sent" else None] * n,
-                     [None] * n, [None] * n, [None] * n, [1] * n, [1] * n, [1] * n, [1] * n, [blame] * n, ["dot"] * n)
+                     [None] * n, [None] * n, [None] * n, [1] * n, [1] * n, [1] * n, [1] * n, [blame] * n, ["dot"] * n,
+                     [outcome == "sent"] * n, [60] * n, [7200] * n)
     assert len(recorded) == n
 
 
