@@ -59,14 +59,10 @@ static void payload_put_member(struct buf *out, const char *key, const cJSON *me
     json_append_value(out, value);
 }
 
-static void payload_put_final(struct buf *out, const struct payload_event *e, const cJSON *metadata)
+static void payload_put_refused(struct buf *out, const struct payload_event *e,
+                                const cJSON *metadata)
 {
-    if (payload_is(e, "sent")) {
-        payload_put_int(out, "sent_ts", e->event_at_s);
-    } else {
-        payload_put_int(out, "error_ts", e->event_at_s);
-        payload_put_text(out, "error", e->description ? e->description : "");
-    }
+    (void)e;
     payload_put_member(out, "refused", metadata, "refused");
 }
 
@@ -87,23 +83,32 @@ static void payload_put_pec(struct buf *out, const struct payload_event *e, cons
     payload_put_text(out, "pec_details", e->description);
 }
 
-static void payload_put_deferred(struct buf *out, const struct payload_event *e,
-                                 const cJSON *metadata)
+/* When it happened; null in the format of 2025 if it did not. */
+static void payload_put_time(struct buf *out, const char *key, const struct payload_event *e,
+                             enum payload_format format)
 {
-    (void)metadata;
-    payload_put_int(out, "deferred_ts", e->event_at_s);
-    payload_put_text(out, "deferred_reason", e->description);
+    if (e)
+        payload_put_int(out, key, e->event_at_s);
+    else if (format == PAYLOAD_SEED)
+        buf_printf(out, ",\"%s\":null", key);
 }
 
-/* The keys of 2025 that are null here; a deferral says nothing once there is a final state. */
-static void payload_put_nulls(struct buf *out, const struct payload_entry *entry)
+/* A deferral says nothing once there is a final state. */
+static void payload_put_state(struct buf *out, const struct payload_entry *entry,
+                              enum payload_format format)
 {
-    if (!payload_is(entry->final, "sent"))
-        buf_append_str(out, ",\"sent_ts\":null");
-    if (!payload_is(entry->final, "error"))
-        buf_append_str(out, ",\"error_ts\":null,\"error\":null");
-    if (entry->final || !entry->deferred)
-        buf_append_str(out, ",\"deferred_ts\":null");
+    const struct payload_event *error = payload_is(entry->final, "error") ? entry->final : NULL;
+    const struct payload_event *deferred = entry->final ? NULL : entry->deferred;
+
+    payload_put_time(out, "sent_ts", error ? NULL : entry->final, format);
+    payload_put_time(out, "error_ts", error, format);
+    if (error)
+        payload_put_text(out, "error", error->description ? error->description : "");
+    else if (format == PAYLOAD_SEED)
+        buf_append_str(out, ",\"error\":null");
+    payload_put_time(out, "deferred_ts", deferred, format);
+    if (deferred)
+        payload_put_text(out, "deferred_reason", deferred->description);
 }
 
 static void payload_put(struct buf *out, const struct payload_event *e,
@@ -129,11 +134,8 @@ static void payload_put_entry(struct buf *out, const struct payload_entry *entry
         payload_put_text(out, "account_id", entry->message->account_id);
         payload_put_int(out, "priority", entry->message->priority);
     }
-    payload_put(out, entry->final, payload_put_final);
-    if (!entry->final)
-        payload_put(out, entry->deferred, payload_put_deferred);
-    if (format == PAYLOAD_SEED)
-        payload_put_nulls(out, entry);
+    payload_put_state(out, entry, format);
+    payload_put(out, entry->final, payload_put_refused);
     payload_put(out, entry->bounce, payload_put_bounce);
     payload_put(out, entry->pec, payload_put_pec);
     buf_append_char(out, '}');
