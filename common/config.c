@@ -222,8 +222,8 @@ static enum err config_set_integer(const struct config_setting *s, const char *v
 static enum err config_set_boolean(const struct config_setting *s, const char *value, bool *ret,
                                    struct error *err)
 {
-    static const char *const yes[] = {"1", "true", "yes", "on"};
-    static const char *const no[] = {"0", "false", "no", "off"};
+    static const char *const yes[] = {"1", "true", "t", "yes", "y", "on"};
+    static const char *const no[] = {"0", "false", "f", "no", "n", "off"};
 
     for (size_t i = 0; i < sizeof(yes) / sizeof(yes[0]); i++) {
         if (!strcasecmp(value, yes[i]) || !strcasecmp(value, no[i])) {

@@ -94,6 +94,82 @@ static void test_defaults_without_any_setting(void **state)
     config_free(config);
 }
 
+static void test_every_setting_has_the_default_that_operators_rely_on(void **state)
+{
+    static const char *const lines[] = {
+        "GMP_DATABASE_URL=",
+        "GMP_HOST=127.0.0.1",
+        "GMP_PORT=8000",
+        "GMP_API_TOKEN=",
+        "GMP_ALLOW_OPEN_LISTEN=false",
+        "MAIL_PROXY_ENCRYPTION_KEY=",
+        "GMP_LOG_LEVEL=info",
+        "GMP_RETRY_DELAYS=60,300,900,3600,7200",
+        "GMP_BATCH_SIZE_PER_ACCOUNT=50",
+        "GMP_MAX_CONNECTIONS_PER_ACCOUNT=10",
+        "GMP_DEFAULT_PRIORITY=2",
+        "GMP_SYNC_INTERVAL=300",
+        "GMP_TIMEZONE=Europe/Rome",
+        "GMP_CLIENT_SYNC_URL=",
+        "GMP_CLIENT_SYNC_USER=",
+        "GMP_CLIENT_SYNC_PASSWORD=",
+        "GMP_CLIENT_SYNC_TOKEN=",
+        "GMP_DELIVERY_REPORT_RETENTION_SECONDS=604800",
+        "GMP_MAX_BODY_BYTES=134217728",
+        "GMP_MAX_BODIES_IN_FLIGHT_BYTES=268435456",
+        "GMP_MAX_MESSAGE_BYTES=26214400",
+        "GMP_MAX_ATTACHMENT_BYTES=26214400",
+        "GMP_ATTACHMENT_BASE_DIR=",
+        "GMP_ATTACHMENT_TIMEOUT=30",
+        "GMP_CACHE_MEMORY_MAX_MB=50",
+        "GMP_CACHE_MEMORY_TTL_SECONDS=300",
+        "GMP_CACHE_DISK_DIR=",
+        "GMP_CACHE_DISK_MAX_MB=500",
+        "GMP_CACHE_DISK_TTL_SECONDS=3600",
+        "GMP_CACHE_DISK_THRESHOLD_KB=100",
+        "GMP_ALLOW_PRIVATE_HOSTS=",
+        "GMP_METRICS_TOKEN=",
+        "GMP_REQUIRE_TLS_FOR_AUTH=false",
+        "GMP_CA_FILE=",
+        "GMP_LEASE_SECONDS=60",
+        "GMP_WORKER_CONNECTIONS=200",
+        "GMP_SYNC_CONNECT_TIMEOUT=10",
+        "GMP_SYNC_TIMEOUT=60",
+    };
+    struct config *config = load();
+    char *text = printed(config);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+        char line[128];
+        snprintf(line, sizeof(line), "%s\n", lines[i]);
+        const char *found = strstr(text, line);
+        if (!found || (found > text && found[-1] != '\n'))
+            fail_msg("%s is not among\n%s", lines[i], text);
+    }
+    free(text);
+    config_free(config);
+}
+
+static void test_booleans_are_said_in_many_ways(void **state)
+{
+    static const struct {
+        const char *text;
+        bool value;
+    } cases[] = {
+        {"true", true},   {"T", true},  {"yes", true}, {"Y", true},  {"on", true},   {"1", true},
+        {"False", false}, {"f", false}, {"NO", false}, {"n", false}, {"Off", false}, {"0", false},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        clear_settings(state);
+        setenv("GMP_REQUIRE_TLS_FOR_AUTH", cases[i].text, 1);
+        struct config *config = load();
+        assert_int_equal(config->require_tls_for_auth, cases[i].value);
+        config_free(config);
+    }
+}
+
 static void test_values_of_each_kind_are_read(void **state)
 {
     struct config *config;
@@ -284,6 +360,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_defaults_without_any_setting, clear_settings),
+        cmocka_unit_test_setup(test_every_setting_has_the_default_that_operators_rely_on,
+                               clear_settings),
+        cmocka_unit_test_setup(test_booleans_are_said_in_many_ways, clear_settings),
         cmocka_unit_test_setup(test_values_of_each_kind_are_read, clear_settings),
         cmocka_unit_test_setup(test_an_empty_value_is_no_value_but_an_empty_list_is_a_list,
                                clear_settings),
