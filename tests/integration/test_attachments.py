@@ -106,7 +106,8 @@ def test_a_slow_endpoint_times_out_and_holds_up_nobody(start, relay):
     api.wait_state("sent", "m2")
     api.wait_state("error", "m1", timeout=30)
     gate.set()
-    assert api.message("m1")["error"].startswith("Attachment fetch failed for f.pdf: ")
+    assert api.message("m1")["error"] == "Attachment fetch failed for f.pdf: fetch timed out"
+    assert len(api.store.fetches) == 3, "on the message's schedule"
 
 
 def test_a_store_that_hangs_keeps_no_other_tenants_attachments_waiting(new_system, new_store, relay):
@@ -156,7 +157,7 @@ def test_an_empty_file_or_one_that_is_too_large(start, relay):
     for message_id, name in (("empty", "empty.txt"), ("big", "big.bin")):
         shown = api.message(message_id)
         assert shown["status"] == "error"
-        assert name in shown["error"]
+        assert shown["error"].startswith(f"Attachment fetch failed for {name}: ")
 
 
 def test_http_urls_to_private_addresses_are_refused(start, relay):
@@ -214,3 +215,67 @@ def test_files_are_refused_when_no_folder_is_set(start, relay):
         api.wait_state("error", "m1")
         assert api.message("m1")["error"].startswith("Attachment fetch failed for x: ")
     assert relay.mails == []
+
+
+def test_a_store_that_is_down_is_asked_again_on_the_messages_schedule(new_tenant, relay, store):
+    api = new_tenant(relay, store, retry_delays=[600])
+    store.files["home:emails/f.pdf"] = b"octets"
+    store.stop()
+    api.enqueue(message("m1", attachments=[endpoint()]))
+    wait_for(lambda: api.message("m1")["status"] == "deferred", "m1 to wait")
+    assert api.message("m1")["deferred_reason"].startswith("Attachment fetch failed for f.pdf: ")
+    store.start()
+    api.system.rows("UPDATE mailproxy.queue SET due_at = now() WHERE tenant_id = %s", api.tenant_id)
+    api.wait_state("sent", "m1")
+    assert attached(relay) == {"f.pdf": b"octets"}
+
+
+def test_without_a_fetch_mode_the_path_tells_where_the_file_is(start, relay, tmp_path):
+    api = start(GMP_ALLOW_PRIVATE_HOSTS="127.0.0.1", GMP_ATTACHMENT_BASE_DIR=tmp_path)
+    (tmp_path / "local.txt").write_bytes(b"local")
+    api.store.files.update({"home:of/store.txt": b"store", "/of/url.txt": b"url"})
+    paths = ["home:of/store.txt", f"{api.store.url}/of/url.txt", str(tmp_path / "local.txt"), "base64:" + "aW5saW5l"]
+    api.enqueue(message("m1", attachments=[{"filename": f"{i}.txt", "storage_path": path} for i, path in enumerate(paths)]))
+    api.wait_state("sent", "m1")
+    assert attached(relay) == {"0.txt": b"store", "1.txt": b"url", "2.txt": b"local", "3.txt": b"inline"}
+
+
+@pytest.mark.parametrize("path", ["aW5saW5l", "base64:aW5saW5l", "base64: aW5saW5l\n", "aW5saW5lIQ"])
+def test_base64_may_have_its_prefix_and_lack_its_padding(start, relay, path):
+    api = start()
+    api.enqueue(message("m1", attachments=[{"filename": "a.txt", "storage_path": path, "fetch_mode": "base64"}]))
+    api.wait_state("sent", "m1")
+    assert attached(relay)["a.txt"] in (b"inline", b"inline!")
+
+
+def test_of_several_sources_of_2025_s3_goes_before_url_before_content(start, relay):
+    api = start(GMP_ALLOW_PRIVATE_HOSTS="127.0.0.1")
+    api.store.files.update({"s3://b/k.txt": b"s3", "/u.txt": b"url"})
+    s3, url, content = {"bucket": "b", "key": "k.txt"}, f"{api.store.url}/u.txt", "Y29udGVudA=="
+    api.enqueue(message("m1", attachments=[{"s3": s3, "url": url, "content": content}, {"url": url, "content": content},
+                                           {"filename": "c.txt", "content": content}]))
+    api.wait_state("sent", "m1")
+    assert attached(relay) == {"k.txt": b"s3", "u.txt": b"url", "c.txt": b"content"}
+
+
+def test_a_base_url_that_a_tenants_token_has_set_leads_to_no_private_address(start, relay):
+    api = start()
+    assert api.request("PUT", f"/tenant/{api.tenant_id}", {"client_base_url": api.store.url + "/"}).status == 200
+    calls = len(api.store.requests)
+    api.store.files["home:emails/f.pdf"] = b"octets"
+    api.enqueue(message("m1", attachments=[endpoint()]))
+    api.wait_state("error", "m1")
+    assert api.message("m1")["error"] == ("Attachment fetch failed for f.pdf: 127.0.0.1 has a private or special address, which"
+                                          " is not allowed")
+    wait_for(lambda: api.sync("failures") > 0, "the report to be refused too")
+    assert api.store.fetches == [] and len(api.store.requests) == calls
+
+
+def test_a_setting_opens_private_addresses_to_tenants_urls(start, relay, store):
+    api = start(GMP_ALLOW_PRIVATE_HOSTS="10.0.0.0/8, localhost")
+    store.files["/f.txt"] = b"octets"
+    api.enqueue(message("yes", attachments=[{"url": f"http://localhost:{store.port}/f.txt"}]),
+                message("no", attachments=[{"url": f"http://127.0.0.1:{store.port}/f.txt"}]))
+    api.wait_state("sent", "yes")
+    api.wait_state("error", "no")
+    assert len(store.fetches) == 1

@@ -40,6 +40,15 @@ def test_every_family_is_declared_and_documented(served):
     assert scrape(served).families == documented()
 
 
+def test_it_says_its_format_and_keeps_the_words_of_its_predecessors(served):
+    assert served.api.get("/metrics").headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+    words = {"gmp_sent": "Total sent emails", "gmp_errors": "Total send errors", "gmp_deferred": "Total deferred emails",
+             "gmp_rate_limited": "Total rate limited occurrences", "gmp_pending_messages": "Current pending messages"}
+    families = scrape(served).families
+    assert {name: families[name] for name in words} == {
+        name: ("gauge" if name == "gmp_pending_messages" else "counter", text) for name, text in words.items()}
+
+
 def test_every_account_has_its_series_from_the_beginning(served):
     tenant = served.add_tenant("zero", name="Zero & Co")
     served.add_account(tenant, DEAD, "a1", name="Main")

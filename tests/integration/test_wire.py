@@ -209,3 +209,51 @@ def test_a_dead_reused_connection_is_replaced_within_the_attempt(new_tenant, rel
     api.enqueue(message("second"))
     api.wait_state("sent", "second")
     assert api.outcomes("second") == ["sent"], "no retry was used up"
+
+
+def test_date_and_message_id_are_made_at_acceptance_and_stay(new_system, relay):
+    seen = []
+    relay.on("dot", lambda _session, mail: seen.append(mail.octets) or ("451 4.3.0 later" if len(seen) < 3 else None))
+    system = new_system(workers=0, GMP_RETRY_DELAYS="0,0")
+    api = system.add_tenant()
+    system.add_account(api, relay)
+    api.enqueue(message("m1"))
+    accepted = system.value("SELECT created_at FROM mailproxy.message")
+    system.rows("UPDATE mailproxy.message SET updated_at = updated_at + interval '1 hour'")
+    system.start_worker()
+    api.wait_state("sent", "m1")
+    assert len(seen) == 3 and len(set(seen)) == 1
+    assert parsedate_to_datetime(relay.mails[0].header("Date")) == accepted.replace(microsecond=0)
+
+
+@pytest.mark.parametrize("extensions", [(), ("PIPELINING", "8BITMIME", "SMTPUTF8")], ids=["a plain relay", "a relay with SMTPUTF8"])
+def test_domains_and_names_go_out_in_ascii_whatever_the_relay_offers(new_tenant, new_relay, extensions):
+    relay = new_relay(extensions=extensions)
+    mail = deliver(new_tenant(relay), relay, to=["Jürgen Groß <j@bücher.example>"], cc="k@例え.テスト",
+                   return_path="bounce@bücher.example")
+    assert mail.recipients == ["j@xn--bcher-kva.example", "k@xn--r8jz45g.xn--zckzah"]
+    assert mail.sender == "bounce@xn--bcher-kva.example"
+    assert mail.header("To") == "=?utf-8?b?SsO8cmdlbiBHcm/Dnw==?= <j@xn--bcher-kva.example>"
+    assert mail.header("Cc") == "k@xn--r8jz45g.xn--zckzah"
+    assert b"SMTPUTF8" not in mail.session.received
+
+
+def test_custom_headers_replace_those_that_are_made_and_stand_in_their_place(acme, relay):
+    mail = deliver(acme, relay, headers={"date": "Mon, 01 Jan 2024 00:00:00 +0000", "Message-Id": "<own@x.test>", "Reply-to": "r@x.test",
+                                         "X-Genro-Mail-ID": "mine", "X-Last": "1", "cc": "shown@x.test"},
+                   reply_to="other@x.test", cc="carol@x.test")
+    assert mail.recipients == ["rcpt@example.net", "carol@x.test"], "headers change no envelope"
+    head = mail.octets.split(b"\r\n\r\n")[0].decode().split("\r\n")
+    assert [line.partition(":")[0].lower() for line in head] == [
+        "from", "to", "subject", "cc", "reply-to", "date", "message-id", "mime-version", "content-type",
+        "content-transfer-encoding", "x-last", "x-genro-mail-id"]
+    assert mail.header("Date") == "Mon, 01 Jan 2024 00:00:00 +0000"
+    assert mail.header("Message-ID") == "<own@x.test>"
+    assert (mail.header("Cc"), mail.header("Reply-To")) == ("shown@x.test", "r@x.test")
+    assert mail.header("X-Genro-Mail-ID") == "mine"
+
+
+@pytest.mark.parametrize("name", ["Bcc", "BCC", "Return-Path", "Content-Disposition", "content-foo", "Mime-Version"])
+def test_headers_that_would_break_the_message_are_refused_by_name(acme, relay, name):
+    answer = acme.add(message("m1", headers={name: "x"}))
+    assert answer.json["rejected"] == [{"id": "m1", "reason": f"invalid headers: {name} cannot be set"}]
