@@ -1561,6 +1561,7 @@ CREATE TABLE mailproxy.queue (
     state mailproxy.queue_state DEFAULT 'ready'::mailproxy.queue_state NOT NULL,
     tenant_id text NOT NULL COLLATE pg_catalog."C",
     account_id text NOT NULL COLLATE pg_catalog."C",
+    waits_for_account boolean DEFAULT false NOT NULL,
     CONSTRAINT queue_lease_is_whole CHECK ((num_nulls(lease_token, lease_epoch, leased_at) = ANY (ARRAY[0, 3]))),
     CONSTRAINT queue_leased_has_a_lease CHECK (((state = 'leased'::mailproxy.queue_state) = (lease_token IS NOT NULL)))
 )
@@ -1583,6 +1584,12 @@ COMMENT ON COLUMN mailproxy.queue.lease_epoch IS 'The worker (worker.epoch) that
 --
 
 COMMENT ON COLUMN mailproxy.queue.attempts IS 'Claims so far, ended or not: a message that kills its worker is seen here.';
+
+--
+-- Name: COLUMN queue.waits_for_account; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.queue.waits_for_account IS 'The last attempt was deferred within a transaction by what is the account''s fault: while it is scheduled, run-now and an update of the account make it ready at once.';
 
 --
 -- Name: rate_bucket; Type: TABLE; Schema: mailproxy; Owner: -
@@ -2110,6 +2117,12 @@ CREATE INDEX queue_scheduled ON mailproxy.queue USING btree (due_at) WHERE (stat
 --
 
 CREATE INDEX queue_scheduled_by_account ON mailproxy.queue USING btree (tenant_id, account_id) WHERE (state = 'scheduled'::mailproxy.queue_state);
+
+--
+-- Name: queue_waits_for_account; Type: INDEX; Schema: mailproxy; Owner: -
+--
+
+CREATE INDEX queue_waits_for_account ON mailproxy.queue USING btree (tenant_id, account_id) WHERE (waits_for_account AND (state = 'scheduled'::mailproxy.queue_state));
 
 --
 -- Name: rate_bucket_by_time; Type: INDEX; Schema: mailproxy; Owner: -

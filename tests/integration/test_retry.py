@@ -249,3 +249,29 @@ class TestFaultsOfTheAccount:
         relay.on("greeting", None)
         api.post("/commands/run-now")
         api.wait_state("sent", "m1")
+
+    def test_a_fault_told_of_one_message_is_not_tried_again_whenever_another_is_sent(self, start, relay):
+        """The account answers for a quota; what else it sends would open its gate for that message every time."""
+        relay.on("rcpt", by_recipient(slow="454 4.7.0 Throttling failure: Daily message quota exceeded."))
+        api = start(**LATER)
+        api.enqueue(message("slow", to=["slow@x.test"]))
+        wait_for(lambda: api.message("slow")["status"] == "deferred", "it to wait")
+        api.system.rows("UPDATE mailproxy.account_state SET failures = 0, gate_until = NULL, gate_reason = NULL"
+                        " WHERE tenant_id = %s", api.tenant_id)  # as a message that was under way would
+        for number in range(10):
+            api.enqueue(message(f"m{number}"))
+            api.wait_state("sent", f"m{number}")
+        assert api.outcomes("slow") == ["deferred"]
+        shown = api.message("slow")
+        assert shown["status"] == "deferred" and shown["deferred_ts"] > epoch() + 500
+        assert shown["deferred_reason"].startswith("4.7.0 Throttling failure")
+
+        for tries, end_back_off in ((2, lambda: api.post("/commands/run-now")),
+                                    (3, lambda: api.system.add_account(api, relay))):
+            end_back_off()
+            wait_for(lambda n=tries: api.outcomes("slow") == ["deferred"] * n, f"try {tries}")
+            assert api.message("slow")["message"]["retry_count"] == 1, "a probe of the account"
+            assert api.message("slow")["deferred_ts"] > epoch() + 500
+        relay.on("rcpt", None)
+        api.post("/commands/run-now")
+        api.wait_state("sent", "slow")

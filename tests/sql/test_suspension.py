@@ -89,12 +89,12 @@ class Connection:
         return dict(self.sql("SELECT m.message_id, q.state::text FROM mailproxy.queue q JOIN mailproxy.message m USING (message_pk)"))
 
 
-def record(c, claims, outcome="deferred", blame="recipient"):
+def record(c, claims, outcome="deferred", blame="recipient", phase="dot"):
     n = len(claims)
     later = 0 if outcome == "deferred" else None
     recorded = c.run("record_attempts", [pk for pk, _ in claims], [token for _, token in claims], [outcome] * n, [later] * n,
                      [1] * n, [451] * n, ["4.3.0"] * n, ["451 later"] * n, ["later" if outcome != "sent" else None] * n,
-                     [None] * n, [None] * n, [None] * n, [1] * n, [1] * n, [1] * n, [1] * n, [blame] * n, ["dot"] * n,
+                     [None] * n, [None] * n, [None] * n, [1] * n, [1] * n, [1] * n, [1] * n, [blame] * n, [phase] * n,
                      [outcome == "sent"] * n, [60] * n, [7200] * n)
     assert len(recorded) == n
 
@@ -107,7 +107,8 @@ def reap(c, _claims):
 # The ways in which a message leaves a worker's hands and is not done; and its state when its batch is not suspended.
 ENDS = {
     "deferred": (lambda c, claims: record(c, claims), "scheduled"),
-    "its account at fault": (lambda c, claims: record(c, claims, blame="account"), "ready"),
+    "its account at fault": (lambda c, claims: record(c, claims, blame="account", phase="greeting"), "ready"),
+    "its account at fault, told of it alone": (lambda c, claims: record(c, claims, blame="account"), "scheduled"),
     "returned": (lambda c, claims: c.run("return_claims", [pk for pk, _ in claims], [t for _, t in claims]), "ready"),
     "recovered": (lambda c, claims: c.run("recover_leases", 1, []), "ready"),
     "its worker ended": (lambda c, claims: c.run("end_worker", 1), "ready"),

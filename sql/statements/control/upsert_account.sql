@@ -10,7 +10,7 @@
 -- $36 text its key id  $37 bytea oauth_refresh_token_sealed  $38 text its key id  $39 bytea oauth_token_sealed
 -- $40 text its key id
 -- Rows: account_id. None: no such tenant.
--- Locks: the account's row and its state's.
+-- Locks: the account's row and its state's, then scheduled queue rows that wait for it; one that is locked is skipped.
 -- Plan: primary keys.
 -- Called by: accounts_post() in server/routes/accounts.c.
 WITH written AS (
@@ -51,8 +51,20 @@ WITH written AS (
                oauth_refresh_token_key_id = excluded.oauth_refresh_token_key_id,
                oauth_token_sealed = excluded.oauth_token_sealed, oauth_token_key_id = excluded.oauth_token_key_id,
                version = a.version + 1, updated_at = now()
-     RETURNING a.tenant_id, a.account_id)
-INSERT INTO mailproxy.account_state AS s (tenant_id, account_id)
-SELECT w.tenant_id, w.account_id FROM written w
-ON CONFLICT (tenant_id, account_id) DO UPDATE SET failures = 0, gate_until = NULL, gate_reason = NULL
-RETURNING s.account_id;
+     RETURNING a.tenant_id, a.account_id
+), opened AS (
+    INSERT INTO mailproxy.account_state AS s (tenant_id, account_id)
+    SELECT w.tenant_id, w.account_id FROM written w
+    ON CONFLICT (tenant_id, account_id) DO UPDATE SET failures = 0, gate_until = NULL, gate_reason = NULL
+    RETURNING s.account_id
+), released AS (
+    UPDATE mailproxy.queue q
+       SET state = 'ready'
+     WHERE q.message_pk = ANY (ARRAY(
+               SELECT w.message_pk
+                 FROM mailproxy.queue w
+                WHERE w.waits_for_account AND w.state = 'scheduled' AND w.tenant_id = $1::text AND w.account_id = $2::text
+                  AND (SELECT count(*) FROM opened) > 0 -- first
+                  FOR UPDATE SKIP LOCKED))
+)
+SELECT account_id FROM opened;

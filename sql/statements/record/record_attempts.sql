@@ -10,8 +10,9 @@
 -- Rows: message_pk of those recorded. One that is missing had lost its lease: nothing was changed for it.
 -- An account's fault closes its gate: its messages stay ready and wait for the gate, so that what opens it (time, run-now, an
 -- update of the account) lets all of them go at once. Each failure doubles the time, but not those of messages that were under
--- way when the gate closed. That the relay answered in a transaction proves the account well. A deferred message of a suspended
--- batch becomes held.
+-- way when the gate closed. That the relay answered in a transaction proves the account well; what the relay said within one that
+-- is the account's fault (a quota, a login that is wanted) may concern that message alone: it waits for its own time, or others
+-- that are sent would let it be tried again and again. A deferred message of a suspended batch becomes held.
 -- Locks: shares the tenants of deferred messages with a batch code (lock_suspended), then the messages' queue rows, then
 -- rate_bucket rows, account_state rows and tenant_sync rows, each in order. The counters' rows are this worker's own; the first
 -- row of an account shares its account_state row, which is why that is never locked FOR UPDATE here.
@@ -29,7 +30,8 @@ WITH result AS MATERIALIZED (
 ), suspended AS MATERIALIZED (
     SELECT mailproxy.lock_suspended(ARRAY(SELECT message_pk FROM result WHERE outcome = 'deferred')) AS pks
 ), owned AS MATERIALIZED (
-    SELECT r.*, r.message_pk = ANY (s.pks) AS suspended, q.tenant_id, q.account_id, q.attempts, q.lease_epoch,
+    SELECT r.*, r.message_pk = ANY (s.pks) AS suspended,
+           coalesce(r.phase IN ('mail', 'rcpt', 'data', 'dot'), false) AS in_transaction, q.tenant_id, q.account_id, q.attempts, q.lease_epoch,
            now() + make_interval(secs => r.retry_after_s) AS next_attempt_at
       FROM suspended s -- first
      CROSS JOIN result r
@@ -41,8 +43,9 @@ WITH result AS MATERIALIZED (
      WHERE q.message_pk = ANY (ARRAY(SELECT message_pk FROM owned WHERE outcome <> 'deferred'))
 ), rescheduled AS (
     UPDATE mailproxy.queue q
-       SET state = CASE WHEN o.suspended THEN 'held' WHEN o.blame = 'account' THEN 'ready' ELSE 'scheduled' END
-                   ::mailproxy.queue_state,
+       SET state = CASE WHEN o.suspended THEN 'held' WHEN o.blame = 'account' AND NOT o.in_transaction THEN 'ready'
+                        ELSE 'scheduled' END::mailproxy.queue_state,
+           waits_for_account = o.blame = 'account' AND o.in_transaction,
            due_at = o.next_attempt_at, lease_token = NULL, lease_epoch = NULL, leased_at = NULL
       FROM owned o
      WHERE q.message_pk = o.message_pk AND o.outcome = 'deferred'
@@ -68,7 +71,7 @@ WITH result AS MATERIALIZED (
 ), verdict AS MATERIALIZED (
     SELECT tenant_id, account_id, bool_or(blame = 'account') AS at_fault,
            bool_or(outcome = 'sent'
-                   OR (reply_code IS NOT NULL AND blame <> 'account' AND phase IN ('mail', 'rcpt', 'data', 'dot'))) AS well,
+                   OR (reply_code IS NOT NULL AND blame <> 'account' AND in_transaction)) AS well,
            min(back_off_s) AS back_off_s, max(back_off_most_s) AS back_off_most_s,
            max(reason) FILTER (WHERE blame = 'account') AS reason, count(*) FILTER (WHERE taken)::integer AS taken
       FROM owned
