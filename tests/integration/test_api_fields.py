@@ -12,7 +12,8 @@ PARSE_BOOL = {"type": "bool_parsing", "msg": "Input should be a valid boolean, u
 NO_TEXT = {"type": "string_type", "msg": "Input should be a valid string"}
 NO_LIST = {"type": "list_type", "msg": "Input should be a valid list"}
 NO_OBJECT = {"type": "dict_type", "msg": "Input should be a valid dictionary"}
-SECRETS = {"password", "imap_password", "client_auth", "report_secret", "api_token", "bounce_imap_password"}
+SECRETS = {"password", "imap_password", "client_auth", "report_secret", "api_token", "bounce_imap_password",
+           "oauth_client_secret", "oauth_refresh_token", "oauth_token"}
 
 
 def is_checked(operation, name):
