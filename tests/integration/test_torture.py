@@ -132,7 +132,7 @@ def test_no_error_repeats_a_secret(bench):
     """What looks like a secret by its name is masked wherever a request is shown again."""
     secret = b'"%s-sent"' % SECRET.encode()
     for route in WITH_BODY:
-        hidden = [name for name in route.body["properties"] if re.search("password|secret|token|auth|key", name)]
+        hidden = [name for name in route.body["properties"] if re.search("password|secret|token(?!_url)|key|(^|_)auth$", name)]
         for name in hidden:
             for value in (secret, b'{"password":%s,"a":[%s]}' % (secret, secret), b"[%s]" % secret,
                           b'{"a\\u0000":%s}' % secret, b'"\\u0000' + secret[1:]):
@@ -378,12 +378,18 @@ def test_a_body_of_more_values_than_are_read(bench):
     assert answer.status in (413, 422), answer
 
 
+def members(answer):
+    """The members of the body that a 422 is about; an error may be about an item of one."""
+    assert answer.status == 422 and {loc[0] for loc in locs(answer)} == {"body"}, answer
+    return sorted({loc[1] for loc in locs(answer)})
+
+
 @cases(ACCOUNTS)
 def test_a_bad_account_is_refused_by_the_name_of_its_member(bench, case):
     member, value = case
     good = as_json({"id": "bad", "tenant_id": "planted", "host": "a.test", "port": 25, "password": SECRET + "-sent"})
     answer = bench.ask("POST", b"/account", body_of({**good, member: value}))
-    assert (answer.status, locs(answer)) == (422, [("body", member)]), answer
+    assert (answer.status, members(answer)) == (422, [member]), answer
 
 
 @cases(TENANTS)
@@ -395,7 +401,7 @@ def test_a_bad_tenant_is_refused_by_the_name_of_its_member(bench, case):
     for method, path, good in requests:
         good["name" if member == "report_secret" else "report_secret"] = b'"%s-sent"' % SECRET.encode()
         answer = bench.ask(method, path, body_of({**good, member: value}))
-        assert (answer.status, locs(answer)) == (422, [("body", member)]), answer
+        assert (answer.status, members(answer)) == (422, [member]), answer
 
 
 # ---- many, slow and half clients -----------------------------------------------------------------------------------
