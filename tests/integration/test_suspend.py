@@ -214,7 +214,7 @@ def leased(system):
 
 
 def held_by_workers(system, slow, *messages, connections=1, batch_size=50):
-    """A tenant with all these messages in the hands of the workers, and as many of them at the relay as there are connections."""
+    """A tenant with all these messages in the hands of the workers, and no more of them at the relay than it has connections."""
     tenant = system.add_tenant()
     system.add_account(tenant, slow.relay, max_connections=connections, batch_size=batch_size)
     tenant.enqueue(*messages)

@@ -31,19 +31,16 @@ class Connection:
         self.url = url
         self.db = psycopg.connect(url, autocommit=True, cursor_factory=psycopg.ClientCursor)
         self.prepared = set()
+        self.cursor = None  # of the last statement
 
     def run(self, statement, *params):
-        """The rows of a statement of sql/statements/."""
+        """The rows of a statement of sql/statements/; none where it returns none."""
         if statement not in self.prepared:
             self.db.execute(f'PREPARE "{statement}" AS {STATEMENTS[statement]}'.replace("%", "%%"), ())
             self.prepared.add(statement)
-        marks = ", ".join(["%s"] * len(params))
-        return self.db.execute(f'EXECUTE "{statement}"' + (f"({marks})" if params else ""), params).fetchall() \
-            if self.returns_rows(statement) else self.db.execute(f'EXECUTE "{statement}"({marks})', params)
-
-    @staticmethod
-    def returns_rows(statement):
-        return statement != "return_claims"
+        marks = "(" + ", ".join(["%s"] * len(params)) + ")" if params else ""
+        self.cursor = self.db.execute(f'EXECUTE "{statement}"{marks}', params)
+        return self.cursor.fetchall() if self.cursor.description else None
 
     def sql(self, text, *params):
         cursor = self.db.execute(text, params)
@@ -76,7 +73,9 @@ class Connection:
     def claim(self, epoch=1):
         """{message_id: (message_pk, lease_token)}"""
         rows = self.run("claim_messages", epoch, [], [], [], 1000, 1000, 65536, [], 1000)
-        return {row[11]: (row[2], row[3]) for row in rows if row[2] is not None}
+        pk, token, message_id = ([c.name for c in self.cursor.description].index(name)
+                                 for name in ("message_pk", "lease_token", "message_id"))
+        return {row[message_id]: (row[pk], row[token]) for row in rows if row[pk] is not None}
 
     def suspend(self, batch="b1", tenant="acme"):
         return self.run("suspend_tenant", tenant, batch, 1000)
@@ -473,7 +472,7 @@ def storm_worker(connection, epoch, turns):
             record(connection, claims[:third], blame="account" if turn % 2 else "recipient")
         if claims[third:2 * third]:
             ENDS["returned"][0](connection, claims[third:2 * third])
-        connection.sql("UPDATE mailproxy.account_state SET gate_until = NULL, gate_reason = NULL")
+        connection.sql("UPDATE mailproxy.account_state SET gate_until = NULL, gate_reason = NULL, gate_recheck_at = NULL, failures = 0")
         connection.run("promote_due", 1000)
         connection.run("recover_leases", epoch, [])
 
@@ -507,6 +506,7 @@ def test_a_storm_of_all_of_it_ends_in_no_deadlock_and_no_wrong_state(watcher, ne
     storm = [Later(call) for call in calls]
     for part in storm:
         part.join()
+    assert watcher.sql("SELECT count(*) > 0 FROM mailproxy.attempt") == [(True,)], "there was something in the workers' hands"
     for tenant in ("acme", "other"):
         watcher.activate(None, tenant)
     assert "held" not in watcher.states().values()
