@@ -5,6 +5,8 @@
 -- Locks: the dead workers' rows (one that another worker is reaping is skipped), shares the tenants of messages with a batch
 -- code (lock_suspended), then the leases and rate_bucket rows; account_state rows are shared, and counters of epoch 0 written, in
 -- order; tenant_sync rows. Messages of a suspended batch become held.
+-- A claim that was committed just when its worker was given up may have escaped the statement that did so: leases of workers
+-- that ended within the last hour are taken over as well.
 -- A message taken over is in doubt: the relay may have taken it. An attempt row says so, and it counts against rate limits.
 -- Called by: sweep_reap() in worker/sweep/sweep.c.
 WITH dead AS (
@@ -19,28 +21,32 @@ WITH dead AS (
                                  AND own.steady_since < now() - make_interval(secs => own.lease_s / 2.0))
                   FOR UPDATE SKIP LOCKED))
     RETURNING w.epoch
+), gone AS MATERIALIZED (
+    SELECT epoch FROM dead
+     UNION
+    SELECT epoch FROM mailproxy.worker WHERE ended_at > now() - interval '1 hour'
 ), suspended AS MATERIALIZED (
-    SELECT mailproxy.lock_suspended(ARRAY(SELECT q.message_pk FROM dead JOIN mailproxy.queue q ON q.lease_epoch = dead.epoch
+    SELECT mailproxy.lock_suspended(ARRAY(SELECT q.message_pk FROM gone JOIN mailproxy.queue q ON q.lease_epoch = gone.epoch
                                            WHERE q.state = 'leased')) AS pks
 ), freed AS (
     UPDATE mailproxy.queue q
        SET state = CASE WHEN q.message_pk = ANY (s.pks) THEN 'held' ELSE 'ready' END::mailproxy.queue_state,
            lease_token = NULL, lease_epoch = NULL, leased_at = NULL
-      FROM suspended s, dead
-     WHERE q.state = 'leased' AND q.lease_epoch = dead.epoch
-    RETURNING q.message_pk, q.tenant_id, q.account_id, q.attempts, dead.epoch
+      FROM suspended s, gone
+     WHERE q.state = 'leased' AND q.lease_epoch = gone.epoch
+    RETURNING q.message_pk, q.tenant_id, q.account_id, q.attempts, gone.epoch
 ), stamped AS MATERIALIZED (
     SELECT mailproxy.stamp_rates(array_agg(tenant_id), array_agg(account_id), array_agg(messages))
       FROM (SELECT tenant_id, account_id, count(*)::integer AS messages FROM freed GROUP BY tenant_id, account_id) f
     HAVING count(*) > 0
 ), hung_up AS (
     UPDATE mailproxy.tenant_sync s SET lease_token = NULL, lease_epoch = NULL, leased_at = NULL
-      FROM dead
-     WHERE s.lease_epoch = dead.epoch AND (SELECT count(*) FROM stamped) >= 0 -- first
+      FROM gone
+     WHERE s.lease_epoch = gone.epoch AND (SELECT count(*) FROM stamped) >= 0 -- first
 ), disconnected AS (
     DELETE FROM mailproxy.connection_grant c
-     USING dead
-     WHERE c.lease_epoch = dead.epoch
+     USING gone
+     WHERE c.lease_epoch = gone.epoch
 ), doubted AS (
     INSERT INTO mailproxy.attempt (message_pk, worker_epoch, attempt, outcome, in_doubt, tenant_id, account_id, reply)
     SELECT message_pk, epoch, attempts, 'deferred', true, tenant_id, account_id,

@@ -1,0 +1,27 @@
+"""Leases of workers that are gone are taken over, whatever way they came to be there."""
+
+import psycopg
+import pytest
+from support.queue_sql import Claimer, add_account, add_messages, statement
+
+
+@pytest.fixture
+def conn(database):
+    with psycopg.connect(database, autocommit=True) as conn:
+        conn.execute("PREPARE reap AS " + statement("sweep/reap_workers"))
+        yield conn
+
+
+def test_a_claim_that_was_committed_while_its_worker_was_given_up_is_not_lost(conn, database):
+    add_account(conn)
+    add_messages(conn, 3)
+    late, own = Claimer(database), Claimer(database)
+    assert len(late.claim()) == 3
+    # the statement that gave it up had taken its snapshot before that claim
+    conn.execute("UPDATE mailproxy.worker SET ended_at = now(), ended_how = 'reaped' WHERE epoch = %s", (late.epoch,))
+    assert len(conn.execute(f"EXECUTE reap({own.epoch})").fetchall()) == 3
+    assert conn.execute("SELECT count(*) FROM mailproxy.queue WHERE state = 'ready'").fetchone() == (3,)
+    assert conn.execute("SELECT count(*) FROM mailproxy.attempt WHERE in_doubt").fetchone() == (3,)
+    assert conn.execute(f"EXECUTE reap({own.epoch})").fetchall() == []
+    late.close()
+    own.close()
