@@ -210,11 +210,12 @@ enum err claim_read_row(const PGresult *res, int row, const struct config *confi
     claim->lease_token = db_int(res, row, CLAIM_LEASE_TOKEN);
     claim->created_us = db_int(res, row, CLAIM_CREATED_US);
     claim->queue_ms = db_int(res, row, CLAIM_QUEUE_MS);
+    claim->attempt = (int32_t)db_int(res, row, CLAIM_ATTEMPT);
+    /* A first attempt is never early: the claim's transaction just began before the message's. */
     if (claim->queue_ms < 0) {
-        claim->early_ms = -claim->queue_ms;
+        claim->early_ms = claim->attempt > 1 ? -claim->queue_ms : 0;
         claim->queue_ms = 0;
     }
-    claim->attempt = (int32_t)db_int(res, row, CLAIM_ATTEMPT);
     claim->retries = (int32_t)db_int(res, row, CLAIM_RETRIES);
     claim->priority = (int32_t)db_int(res, row, CLAIM_PRIORITY);
     claim->size_octets = (int32_t)db_int(res, row, CLAIM_SIZE_OCTETS);
