@@ -1,11 +1,15 @@
 /*
  * shapes_tenant.c - tenants, their registration and tokens. See shapes.h.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/config.h"
 #include "common/secret.h"
+#include "common/token.h"
 #include "server/routes/shapes.h"
+
+#define SHAPES_WHSEC "whsec_"
 
 /* What is put together from two texts must not become another host: the path begins with a slash.
  * An empty text is given, and means none. */
@@ -39,6 +43,24 @@ static const char *shapes_check_auth(const cJSON *value)
     return NULL;
 }
 
+/* A key in the form of Standard Webhooks; any other text is the key as it is. */
+static const char *shapes_check_report_secret(const cJSON *value)
+{
+    const char *text = value->valuestring;
+    size_t prefix = sizeof(SHAPES_WHSEC) - 1, len = 0;
+    unsigned char *key = NULL;
+    struct error err;
+    enum err rc;
+
+    if (strncmp(text, SHAPES_WHSEC, prefix) != 0)
+        return NULL;
+    rc = token_base64_decode(text + prefix, strlen(text + prefix), &key, &len, &err);
+    if (!rc)
+        explicit_bzero(key, len);
+    free(key);
+    return rc || !len ? "has no base64 behind " SHAPES_WHSEC : NULL;
+}
+
 static const char *const shapes_report_formats[] = {"event", "seed", NULL};
 
 #define SHAPES_URL_OCTETS 8192
@@ -66,6 +88,7 @@ static const char *const shapes_report_formats[] = {"event", "seed", NULL};
     {"report_format", FIELD_TEXT, FIELD_NOT_EMPTY, .labels = shapes_report_formats,                \
      .doc = "Shape of report entries; default event."},                                            \
     {"report_secret", FIELD_TEXT, .max = SECRET_PLAIN_CAP_OCTETS,                                  \
+     .check = shapes_check_report_secret,                                                          \
      .doc = "Signs the reports (Standard Webhooks: webhook-signature); empty: unsigned."},         \
     {"retry_delays", FIELD_INTS, .count = CONFIG_DELAYS_MAX, .max = SHAPES_DELAY_MAX_S,            \
      .doc = "Seconds before each retry of the tenant's messages; default: the service's."}

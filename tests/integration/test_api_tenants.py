@@ -174,6 +174,8 @@ def test_the_credentials_are_sealed(served):
     ({"id": "x", "client_auth": "basic"}, ["body", "client_auth"]),
     ({"id": "x", "active": "perhaps"}, ["body", "active"]),
     ({"id": "x", "rate_limits": []}, ["body", "rate_limits"]),
+    ({"id": "x", "report_secret": "whsec_!!!"}, ["body", "report_secret"]),
+    ({"id": "x", "report_secret": "whsec_"}, ["body", "report_secret"]),
     ({"id": "x", "report_format": "xml"}, ["body", "report_format"]),
     ({"id": "x", "retry_delays": [60, -1]}, ["body", "retry_delays"]),
     ({"id": "x", "retry_delays": "60"}, ["body", "retry_delays"]),
