@@ -6,8 +6,8 @@
  * never reached its handler (401, 403, 422) or failed for our own reasons (503) is not noted, nor
  * is what changes nothing (reading, run-now).
  *
- *     static enum err things_write(struct db_conn *db, void *arg, struct error *err) //
- * transaction_fn
+ *     // transaction_fn
+ *     static enum err things_write(struct db_conn *db, void *arg, struct error *err)
  *     {
  *         enum err rc = ... the command's statements ...
  *
