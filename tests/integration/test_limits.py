@@ -113,13 +113,13 @@ class TestConnections:
 
     @pytest.fixture
     def most(self, relay):
-        """The most connections that were open at once, from accepting to closing."""
+        """The most connections that were open at once, from accepting to the client's QUIT or closing."""
         lock, now, most = threading.Lock(), set(), [0]
 
         def enter(session, _argument):
             with lock:
                 now.add(session)
-                now.difference_update({s for s in now if s.ended.is_set()})
+                now.difference_update({s for s in now if s.has_left()})
                 most[0] = max(most[0], len(now))
 
         relay.on("greeting", enter)
@@ -130,7 +130,6 @@ class TestConnections:
         api = system.add_tenant()
         system.add_account(api, relay, max_connections=3)
         relay.on("dot", after(0.02))
-        # No more than 100 for each: a connection that is replaced is closed before the relay has noticed.
         api.enqueue(*[message(f"m{i}") for i in range(240)])
         for _ in range(4):
             system.start_worker()

@@ -90,13 +90,28 @@ class Session:
             self.pending += octets
         end = self.pending.index(b"\n") + 1
         line = bytes(self.pending[:end])
-        del self.pending[:end]
         self.received += line
+        del self.pending[:end]
         return line
 
     def has_more(self, timeout=20):
         """Has the client sent more, without waiting for a reply?"""
         return bool(self.pending) or bool(select.select([self.conn], [], [], timeout)[0])
+
+    def has_left(self):
+        """Has the client said QUIT or closed? Also when this session's own thread has not got round to reading it."""
+        if self.ended.is_set() or b"QUIT" in self.commands_seen():
+            return True
+        try:
+            waiting = self.conn.recv(65536, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return False  # nothing has come
+        except OSError:
+            return True
+        return not waiting or waiting.endswith(b"QUIT\r\n")
+
+    def commands_seen(self):
+        return [line.rstrip(b"\r\n") for line in (bytes(self.received[-64:]) + bytes(self.pending)).splitlines()]
 
     def is_too_early(self, step):
         return step == "rcpt" and self.sender is None or step in ("data", "dot") and not self.recipients
