@@ -5,14 +5,12 @@ is refused leaves nothing behind, and the service goes on as if nothing had been
 
 import base64
 import json
-import os
 import re
 import socket
 import struct
 
 import pytest
-from support.bench import (HARMLESS, SECRET, Bench, fits_no_member, fits_no_parameter, locs, parameter, resident_octets,
-                           routes)
+from support.bench import HARMLESS, SECRET, Bench, fits_no_member, fits_no_parameter, locs, parameter, routes
 from support.programs import message
 from support.waiting import wait_for
 from support.wire import Wire
@@ -22,7 +20,6 @@ from torture_wire import HEADERS, METHODS, TOKENS, WIRE
 
 ROUTES = routes()
 WITH_BODY = [route for route in ROUTES if route.reads_body]
-SANITIZED = "asan" in os.environ.get("MAILPROXY_BUILD", "build")
 
 
 @pytest.fixture(scope="module")
@@ -476,32 +473,3 @@ def test_a_refused_body_gives_its_room_back_although_its_client_lingers(new_syst
     answer = Wire(system.api).request("POST", "/account", b"[" + b" " * 350000)
     assert answer.status == 422, answer
     lingers.close()
-
-
-def everything_once(wire):
-    bodies = [*NOT_JSON.values(), *NOT_AN_OBJECT.values(), *ODD_OBJECTS.values()]
-    for route in ROUTES:
-        for body in bodies if route.reads_body else ():
-            wire.request(route.method, route.path(), body)
-        for query in QUERIES.values():
-            wire.request(route.method, route.path() + b"?" + query)
-        for name in route.path_parameters:
-            for value, _ in PATH_VALUES.values():
-                wire.request(route.method, route.path(**{name: value}))
-        for name in route.query_parameters:
-            for value, _ in QUERY_VALUES.values():
-                wire.request(route.method, route.path() + parameter(name, value))
-        for headers in list(HEADERS.values())[::4]:
-            wire.request(route.method, route.path(), headers=headers)
-
-
-@pytest.mark.skipif(SANITIZED, reason="a sanitizer keeps freed memory on purpose, and tells of leaks itself")
-def test_the_server_does_not_grow(new_system):
-    """Everything once, so that pools and heaps are what they will be; then twice more. All of the few threads have worked."""
-    system = new_system(workers=0, GMP_HTTP_THREADS=4, GMP_LOG_LEVEL="info")
-    wire = Wire(system.api, system.api.token)
-    everything_once(wire)
-    before = resident_octets(system.server)
-    for _ in range(2):
-        everything_once(wire)
-    assert resident_octets(system.server) - before < 6 * 1024 * 1024
