@@ -6,7 +6,7 @@ import time
 import pytest
 from support.programs import epoch, message
 from support.queue_sql import most_in_a_window
-from support.relay import after
+from support.relay import after, count_open
 from support.waiting import LIMIT_FACTOR, wait_for
 
 MINUTE = 8 * LIMIT_FACTOR  # seconds; sanitized programs take longer for the rest of it
@@ -113,17 +113,7 @@ class TestConnections:
 
     @pytest.fixture
     def most(self, relay):
-        """The most connections that were open at once, from accepting to the client's QUIT or closing."""
-        lock, now, most = threading.Lock(), set(), [0]
-
-        def enter(session, _argument):
-            with lock:
-                now.add(session)
-                now.difference_update({s for s in now if s.has_left()})
-                most[0] = max(most[0], len(now))
-
-        relay.on("greeting", enter)
-        return most
+        return count_open(relay)
 
     def test_four_workers_share_the_connections_of_an_account(self, new_system, relay, most):
         system = new_system(workers=0)

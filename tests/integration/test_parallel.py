@@ -4,6 +4,7 @@ import threading
 import time
 
 from support.programs import message
+from support.relay import count_open
 from support.waiting import wait_for
 
 
@@ -46,15 +47,7 @@ def test_a_slow_relay_holds_up_no_other_account(new_system, new_relay):
 
 
 def test_connections_of_an_account_stay_within_its_limit(new_system, relay):
-    most, lock, open_now = [0], threading.Lock(), set()
-
-    def enter(session, _argument):
-        with lock:
-            open_now.add(session)
-            open_now.difference_update({s for s in open_now if s.ended.is_set()})
-            most[0] = max(most[0], len(open_now))
-
-    relay.on("greeting", enter)
+    most = count_open(relay)
     system = new_system(workers=1)
     api = system.add_tenant()
     system.add_account(api, relay, max_connections=3)

@@ -106,6 +106,8 @@ class Session:
             waiting = self.conn.recv(65536, socket.MSG_PEEK | socket.MSG_DONTWAIT)
         except BlockingIOError:
             return False  # nothing has come
+        except ValueError:
+            return False  # over TLS nobody can look ahead; once its own thread has read it, it shows above
         except OSError:
             return True
         return not waiting or waiting.endswith(b"QUIT\r\n")
@@ -285,6 +287,20 @@ class DeadPort:
 
     def close(self):
         self.socket.close()
+
+
+def count_open(relay):
+    """[the most connections that were open at once], from accepting to the client's QUIT or closing."""
+    lock, now, most = threading.Lock(), set(), [0]
+
+    def enter(session, _argument):
+        with lock:
+            now.add(session)
+            now.difference_update({s for s in now if s.has_left()})
+            most[0] = max(most[0], len(now))
+
+    relay.on("greeting", enter)
+    return most
 
 
 def path_of(command):
