@@ -74,6 +74,7 @@ class Session:
     def __init__(self, number, conn):
         self.number = number
         self.conn = conn
+        self.lock = threading.Lock()  # what the client said is at each moment in one place: the socket, pending or received
         self.pending = bytearray()  # arrived, not read as a line yet
         self.received = bytearray()  # every octet that was read
         self.commands = []  # its command lines, without CRLF
@@ -84,14 +85,18 @@ class Session:
     def read_line(self):
         """The next line with its end; empty when the client has gone."""
         while b"\n" not in self.pending:
-            octets = self.conn.recv(65536)
-            if not octets:
-                return b""
-            self.pending += octets
-        end = self.pending.index(b"\n") + 1
-        line = bytes(self.pending[:end])
-        self.received += line
-        del self.pending[:end]
+            if not isinstance(self.conn, ssl.SSLSocket):
+                self.conn.recv(1, socket.MSG_PEEK)  # wait here, not with the lock
+            with self.lock:
+                octets = self.conn.recv(65536)
+                if not octets:
+                    return b""
+                self.pending += octets
+        with self.lock:
+            end = self.pending.index(b"\n") + 1
+            line = bytes(self.pending[:end])
+            del self.pending[:end]
+            self.received += line
         return line
 
     def has_more(self, timeout=20):
@@ -99,21 +104,19 @@ class Session:
         return bool(self.pending) or bool(select.select([self.conn], [], [], timeout)[0])
 
     def has_left(self):
-        """Has the client said QUIT or closed? Also when this session's own thread has not got round to reading it."""
-        if self.ended.is_set() or b"QUIT" in self.commands_seen():
-            return True
-        try:
-            waiting = self.conn.recv(65536, socket.MSG_PEEK | socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            return False  # nothing has come
-        except ValueError:
-            return False  # over TLS nobody can look ahead; once its own thread has read it, it shows above
-        except OSError:
-            return True
-        return not waiting or waiting.endswith(b"QUIT\r\n")
-
-    def commands_seen(self):
-        return [line.rstrip(b"\r\n") for line in (bytes(self.received[-64:]) + bytes(self.pending)).splitlines()]
+        """
+        Has the client said QUIT or closed, be it read by this session's thread or still in the socket? Not for TLS, where
+        nobody can look ahead.
+        """
+        with self.lock:
+            try:
+                waiting = self.conn.recv(65536, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                waiting = None  # nothing has come
+            except OSError:
+                return True
+            said = self.received[-6:] + self.pending + (waiting or b"")
+        return waiting == b"" or said.endswith(b"QUIT\r\n")
 
     def is_too_early(self, step):
         return step == "rcpt" and self.sender is None or step in ("data", "dot") and not self.recipients
