@@ -11,12 +11,12 @@ import socket
 import threading
 
 import pytest
+from support.builds import SANITIZED
 from support.programs import System, message
 from support.waiting import wait_for
 
 ROWS = int(os.environ.get("MAILPROXY_TEST_ROWS", "120000"))
 MIB = 1024 * 1024
-SANITIZED = "asan" in os.environ.get("MAILPROXY_BUILD", "")
 # Three tenants, most of it of one; a tenth queued; an event each for what is final.
 FILL = """
 SET session_replication_role = replica;

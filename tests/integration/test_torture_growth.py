@@ -3,20 +3,19 @@ The server does not grow by bad requests: everything of torture_*.py, over and o
 test_torture.py is for the sanitized ones.
 """
 
-import os
-
 import pytest
 from support.bench import parameter, resident_octets, routes
+from support.builds import SANITIZED
 from support.wire import Wire
 from torture_values import NOT_AN_OBJECT, NOT_JSON, ODD_OBJECTS, PATH_VALUES, QUERIES, QUERY_VALUES
 from torture_wire import HEADERS
 
-SANITIZED = "asan" in os.environ.get("MAILPROXY_BUILD", "build")
+ROUTES = routes()
 
 
 def everything_once(wire):
     bodies = [*NOT_JSON.values(), *NOT_AN_OBJECT.values(), *ODD_OBJECTS.values()]
-    for route in routes():
+    for route in ROUTES:
         for body in bodies if route.reads_body else ():
             wire.request(route.method, route.path(), body)
         for query in QUERIES.values():
