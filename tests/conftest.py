@@ -6,6 +6,7 @@ template. Tests that need no settings of their own share one system per module a
 import contextlib
 import itertools
 import os
+import re
 import sys
 
 import pytest
@@ -116,6 +117,14 @@ def served(cluster, template, tmp_path_factory):
     """A server without workers for a whole module: for what the API alone answers."""
     with _module_system(cluster, template, tmp_path_factory) as system:
         yield system
+
+
+@pytest.fixture
+def acme(served, request):
+    """A tenant of the test's own, with an account `main`."""
+    api = served.add_tenant(re.sub(r"\W", "-", request.node.name)[:60])
+    assert api.post("/account", {"id": "main", "host": "127.0.0.1", "port": 9}).status == 200
+    return api
 
 
 @pytest.fixture(scope="module")

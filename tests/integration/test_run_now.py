@@ -105,3 +105,26 @@ def test_it_ends_the_back_off_of_a_tenants_accounts_and_of_no_others(new_system,
     tenants[0].wait_state("sent", "m1")
     assert tenants[1].message("m1")["status"] == "deferred"
     assert len(relays[1].sessions) == sessions
+
+
+@pytest.mark.parametrize("raw", [None, b"", b"{}", b"garbage", b"[1,", b"\xff", b'{"tenant_id":5}'])
+def test_ok_whatever_the_body(acme, raw):
+    answer = acme.request("POST", "/commands/run-now", raw=raw)
+    assert (answer.status, answer.json) == (200, {"ok": True})
+
+
+def test_another_tenants_in_the_query_is_401(served, acme):
+    served.add_tenant("other")
+    assert acme.post("/commands/run-now", tenant_id="other").status == 401
+
+
+def test_it_makes_news_for_the_tenant_alone(served, acme):
+    def news():
+        return {r["tenant_id"]: r["news_seq"] for r in
+                served.rows("SELECT tenant_id, news_seq FROM mailproxy.tenant_sync")}
+
+    before = news()
+    acme.post("/commands/run-now")
+    after = news()
+    changed = {t for t in after if after[t] != before.get(t)}
+    assert len(changed) == 1 and changed != {"default"}

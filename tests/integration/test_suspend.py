@@ -1,6 +1,5 @@
 """POST /commands/suspend and /commands/activate: what they answer, and that the workers obey at once."""
 
-import re
 import threading
 
 import pytest
@@ -26,13 +25,6 @@ def suspended(api, command, **query):
 
 
 # ---- answers ----
-
-
-@pytest.fixture
-def acme(served, request):
-    api = served.add_tenant(re.sub(r"\W", "-", request.node.name)[:60])
-    assert api.post("/account", {"id": "main", "host": "127.0.0.1", "port": 9}).status == 200
-    return api
 
 
 def test_a_tenant_is_suspended_and_activated_as_a_whole(acme, served):

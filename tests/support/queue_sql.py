@@ -11,6 +11,12 @@ def statement(name):
     return pathlib.Path(ROOT, "sql", "statements", name + ".sql").read_text()
 
 
+def change_queue_row(api, message_id, sql, *params):
+    """Change the message's queue row as a worker, or who suspends a batch, would."""
+    assert api.system.rows(f"UPDATE mailproxy.queue q SET {sql} FROM mailproxy.message m WHERE m.message_pk = q.message_pk"
+                           " AND m.tenant_id = %s AND m.message_id = %s RETURNING 1", *params, api.tenant_id, message_id)
+
+
 class Claimer:
     """One worker's connection and epoch."""
 
