@@ -110,11 +110,16 @@ static enum err metrics_ask(struct request *req, enum metric_source source, stru
     return rc;
 }
 
-/* The families that come from the database; without their samples where it does not answer. */
-static bool metrics_write_database(struct request *req, struct buf *out, struct error *err)
+/*
+ * The families that come from the database; without their samples where it does not answer.
+ * ret_age_us  how long before this scrape the oldest of them were asked for; 0: none was
+ */
+static bool metrics_write_database(struct request *req, struct buf *out, int64_t *ret_age_us,
+                                   struct error *err)
 {
     struct metrics *metrics = req->context->metrics;
     int64_t arrived_us = clock_mono_us();
+    int64_t oldest_us = arrived_us;
     enum err rc = ERR_OK;
     bool locked = metrics_lock(metrics, req->context->config->db_pool_wait_ms);
 
@@ -127,14 +132,17 @@ static bool metrics_write_database(struct request *req, struct buf *out, struct 
         if (!rc &&
             (!kept->asked_us || (kept->asked_us < arrived_us && kept->until_us <= clock_mono_us())))
             rc = metrics_ask(req, source, kept, err);
-        if (rc)
+        if (rc) {
             metric_families_write(out, source, NULL, req->context);
-        else
+        } else {
             buf_append(out, kept->text.data, kept->text.len);
+            oldest_us = kept->asked_us < oldest_us ? kept->asked_us : oldest_us;
+        }
     }
     request_give_db(req);
     if (locked)
         pthread_mutex_unlock(&metrics->lock);
+    *ret_age_us = arrived_us - oldest_us;
     return !rc;
 }
 
@@ -142,14 +150,20 @@ void metrics_get(struct request *req, struct reply *reply)
 {
     struct buf *out = reply_text(reply, 200, EXPOSITION_CONTENT_TYPE);
     struct error err;
-    struct sample up;
-    bool answered = metrics_write_database(req, out, &err);
+    struct sample s;
+    int64_t age_us;
+    bool answered = metrics_write_database(req, out, &age_us, &err);
 
     if (!answered)
         log_error(LOG_WARN, "http", "metrics_without_database", &err);
     exposition_head(out, "gmp_database_up", "gauge",
                     "1: the database has answered this scrape; 0: its figures are missing");
-    up = sample_open(out, "gmp_database_up", "");
-    sample_close(&up, answered);
+    s = sample_open(out, "gmp_database_up", "");
+    sample_close(&s, answered);
+    exposition_head(
+        out, "gmp_figures_age_seconds", "gauge",
+        "Age of the oldest of the database's figures; 0: all were read for this scrape");
+    s = sample_open(out, "gmp_figures_age_seconds", "");
+    sample_close(&s, (double)age_us / 1e6);
     metric_families_write(out, METRIC_PROCESS, NULL, req->context);
 }

@@ -1,6 +1,10 @@
 """GET /metrics read by the parser of Prometheus' own client library."""
 
+import time
+
 from prometheus_client.parser import text_string_to_metric_families
+
+from .waiting import wait_for
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -33,3 +37,15 @@ class Scrape:
 
     def sum(self, name, **labels):
         return sum(s.value for s in self.find(name, **labels))
+
+
+def scrape(api):
+    """A Scrape whose figures were read after this call: a server keeps for a while what the database was slow to answer."""
+    called = time.monotonic()
+
+    def read_since():
+        sent = time.monotonic()
+        found = Scrape(api)
+        return found if sent - found.value("gmp_figures_age_seconds") >= called else None
+
+    return wait_for(read_since, "figures that were read since", timeout=60)
