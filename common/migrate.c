@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "common/db_array.h"
 #include "common/migrations.h"
 #include "sql/statements.h"
 
@@ -21,8 +22,9 @@ int migrate_latest(void)
     return latest;
 }
 
-/* 0: no schema of ours yet. */
-static enum err migrate_read_version(struct db_conn *conn, int *ret, struct error *err)
+/* 0: no schema of ours yet. *ret_views: views may stand in the way of a migration. */
+static enum err migrate_read_version(struct db_conn *conn, int *ret, bool *ret_views,
+                                     struct error *err)
 {
     struct db_params none = {0};
     PGresult *res = NULL;
@@ -35,12 +37,14 @@ static enum err migrate_read_version(struct db_conn *conn, int *ret, struct erro
     PQclear(res);
     if (!installed) {
         *ret = 0;
+        *ret_views = false;
         return ERR_OK;
     }
     rc = db_run(conn, &SQL_READ_SCHEMA_VERSION, &none, &res, err);
     if (rc)
         return rc;
     *ret = (int)db_int(res, 0, 0);
+    *ret_views = db_bool(res, 0, 1);
     PQclear(res);
     return ERR_OK;
 }
@@ -53,14 +57,48 @@ static enum err migrate_refuse_newer(int version, struct error *err)
         version, migrate_latest());
 }
 
-static enum err migrate_note(struct db_conn *conn, const struct migration *m, struct error *err)
+/* BEGIN, our lock, and what the database is at. The caller ends the transaction, also on failure.
+ */
+static enum err migrate_begin(struct db_conn *conn, int *ret_version, bool *ret_views,
+                              struct error *err)
+{
+    enum err rc = db_begin(conn, err);
+
+    if (!rc)
+        rc = db_exec(conn, MIGRATE_LOCK, err);
+    if (!rc)
+        rc = migrate_read_version(conn, ret_version, ret_views, err);
+    if (!rc && *ret_version > migrate_latest())
+        rc = migrate_refuse_newer(*ret_version, err);
+    return rc;
+}
+
+static enum err migrate_end(struct db_conn *conn, enum err rc, struct error *err)
+{
+    if (!rc)
+        rc = db_commit(conn, err);
+    if (rc)
+        db_rollback(conn);
+    return rc;
+}
+
+static enum err migrate_apply(struct db_conn *conn, const struct migration *m, bool views,
+                              struct error *err)
 {
     struct db_params params = {0};
     PGresult *res = NULL;
-    enum err rc;
+    enum err rc = ERR_OK;
 
+    if (views)
+        rc = db_run(conn, &SQL_DROP_VIEWS, &params, &res, err);
+    PQclear(res);
+    if (!rc)
+        rc = db_exec(conn, m->text, err);
+    if (rc)
+        return rc;
     db_param_int(&params, m->version);
     db_param_text(&params, m->name);
+    res = NULL;
     rc = db_run(conn, &SQL_INSERT_SCHEMA_MIGRATION, &params, &res, err);
     PQclear(res);
     return rc;
@@ -71,57 +109,74 @@ static enum err migrate_step(struct db_conn *conn, bool *ret_done, struct error 
 {
     const struct migration *next = migrations;
     int version = 0;
-    enum err rc = db_begin(conn, err);
+    bool views = false;
+    enum err rc = migrate_begin(conn, &version, &views, err);
 
-    if (rc)
-        return rc;
-    rc = db_exec(conn, MIGRATE_LOCK, err);
-    if (!rc)
-        rc = migrate_read_version(conn, &version, err);
-    if (rc)
-        goto out;
-    if (version > migrate_latest()) {
-        rc = migrate_refuse_newer(version, err);
-        goto out;
-    }
     while (next->version && next->version <= version)
         next++;
     *ret_done = next->version == 0;
-    if (!*ret_done) {
-        rc = db_exec(conn, next->text, err);
-        if (!rc)
-            rc = migrate_note(conn, next, err);
-    }
-    if (!rc)
-        rc = db_commit(conn, err);
-out:
-    if (rc)
-        db_rollback(conn);
-    return rc;
+    if (!rc && !*ret_done)
+        rc = migrate_apply(conn, next, views, err);
+    return migrate_end(conn, rc, err);
 }
 
-enum err migrate_up(struct db_conn *conn, int *ret_applied, struct error *err)
+static enum err migrate_install(struct db_conn *conn, int *ret_installed, struct error *err)
 {
-    int applied = 0;
+    struct db_array columns[4];
+    struct db_params params = {0};
+    PGresult *res = NULL;
+    int version = 0;
+    bool views = false;
+    enum err rc = migrate_begin(conn, &version, &views, err);
+
+    for (size_t i = 0; i < 4; i++)
+        columns[i] = db_array_of(DB_TEXT);
+    for (const struct migrate_object *o = migrate_objects; o->name; o++) {
+        const char *const values[4] = {o->kind, o->name, o->digest, o->text};
+
+        for (size_t i = 0; i < 4; i++)
+            db_array_text(&columns[i], values[i]);
+    }
+    for (size_t i = 0; i < 4 && !rc; i++) {
+        rc = db_array_check(&columns[i], err);
+        db_param_array(&params, &columns[i]);
+    }
+    if (!rc)
+        rc = db_run(conn, &SQL_INSTALL_OBJECTS, &params, &res, err);
+    if (!rc)
+        *ret_installed = (int)db_int(res, 0, 0);
+    PQclear(res);
+    for (size_t i = 0; i < 4; i++)
+        db_array_clear(&columns[i]);
+    return migrate_end(conn, rc, err);
+}
+
+enum err migrate_up(struct db_conn *conn, struct migrate_done *ret, struct error *err)
+{
+    struct migrate_done done = {0};
+    enum err rc;
 
     for (;;) {
-        bool done = false;
-        enum err rc = migrate_step(conn, &done, err);
+        bool none_left = false;
 
+        rc = migrate_step(conn, &none_left, err);
         if (rc)
             return rc;
-        if (done)
+        if (none_left)
             break;
-        applied++;
+        done.migrations++;
     }
-    *ret_applied = applied;
-    return ERR_OK;
+    rc = migrate_install(conn, &done.objects, err);
+    if (!rc)
+        *ret = done;
+    return rc;
 }
 
 enum err migrate_check(struct db_conn *conn, struct error *err)
 {
     int version = 0;
-    enum err rc = migrate_read_version(conn, &version, err);
+    bool views = false;
+    enum err rc = migrate_read_version(conn, &version, &views, err);
 
     if (rc)
         return rc;

@@ -35,14 +35,14 @@ static enum err main_serve(const struct config *config, struct error *err)
 static enum err main_migrate(const struct config *config, struct error *err)
 {
     struct db_conn *db = NULL;
-    int applied = 0;
+    struct migrate_done done = {0};
     enum err rc = db_open(config->database_url, "mailproxy-server migrate", &db, err);
 
     if (!rc)
-        rc = migrate_up(db, &applied, err);
+        rc = migrate_up(db, &done, err);
     if (!rc)
-        printf("schema version %d, %d migration%s applied\n", migrate_latest(), applied,
-               applied == 1 ? "" : "s");
+        printf("schema version %d; applied: %d migrations, %d functions and views\n",
+               migrate_latest(), done.migrations, done.objects);
     db_close(db);
     return rc;
 }

@@ -238,6 +238,66 @@ END $$;
 COMMENT ON FUNCTION mailproxy.create_partitions(days_ahead integer) IS 'Create the missing day partitions from today to days_ahead; returns how many were made. Run daily by a worker; safe to run by hand.';
 
 --
+-- Name: drop_object(text, text); Type: FUNCTION; Schema: mailproxy; Owner: -
+--
+
+CREATE FUNCTION mailproxy.drop_object(of_kind text, of_name text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+    granted text[];
+BEGIN
+    SELECT array_agg(format('GRANT %s ON %s mailproxy.%I TO %s%s', a.privilege_type,
+                            CASE of_kind WHEN 'view' THEN 'TABLE' ELSE 'ROUTINE' END, of_name, a.grantee::regrole,
+                            CASE WHEN a.is_grantable THEN ' WITH GRANT OPTION' END))
+      INTO granted
+      FROM (SELECT c.relowner AS owner, c.relacl AS acl FROM pg_class c
+             WHERE of_kind = 'view' AND c.relnamespace = 'mailproxy'::regnamespace AND c.relname = of_name
+             UNION ALL
+            SELECT p.proowner, p.proacl FROM pg_proc p
+             WHERE of_kind = 'function' AND p.pronamespace = 'mailproxy'::regnamespace AND p.proname = of_name) o
+     CROSS JOIN LATERAL aclexplode(o.acl) a
+     WHERE a.grantee NOT IN (0, o.owner); -- what PUBLIC may do is the file's to say
+    UPDATE mailproxy.schema_object o
+       SET digest = '', grants = coalesce(granted, o.grants)
+     WHERE o.kind = of_kind AND o.name = of_name;
+    EXECUTE format('DROP %s IF EXISTS mailproxy.%I', CASE of_kind WHEN 'view' THEN 'VIEW' ELSE 'ROUTINE' END, of_name);
+END $$;
+
+--
+-- Name: FUNCTION drop_object(of_kind text, of_name text); Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON FUNCTION mailproxy.drop_object(of_kind text, of_name text) IS 'Drop a view or function that is installed after the migrations, and keep what was granted on it to be granted again.';
+
+--
+-- Name: drop_views(); Type: FUNCTION; Schema: mailproxy; Owner: -
+--
+
+CREATE FUNCTION mailproxy.drop_views() RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+    view_name text;
+BEGIN
+    FOR view_name IN SELECT o.name FROM mailproxy.schema_object o WHERE o.kind = 'view' ORDER BY o.position DESC LOOP
+        BEGIN
+            PERFORM mailproxy.drop_object('view', view_name);
+        EXCEPTION WHEN dependent_objects_still_exist THEN
+            NULL; -- somebody made a view upon it: it will be replaced where it stands
+        END;
+    END LOOP;
+END $$;
+
+--
+-- Name: FUNCTION drop_views(); Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON FUNCTION mailproxy.drop_views() IS 'Run before each migration, which then may change any column; install_objects() brings the views back.';
+
+--
 -- Name: free_slots(text, text, integer, integer, bigint, integer, integer); Type: FUNCTION; Schema: mailproxy; Owner: -
 --
 
@@ -341,6 +401,72 @@ END $$;
 --
 
 COMMENT ON FUNCTION mailproxy.free_slots(of_tenant text, of_account text, place integer, places integer, for_worker bigint, usual_connections integer, share integer) IS 'How many messages of an account may be claimed now, by its limits, its tenant''s and its state, and over how many connections. The right to them lasts until the transaction ends. Of what is left to the tenant it gets its share, the place-th of so many places.';
+
+--
+-- Name: install_objects(text[], text[], text[], text[]); Type: FUNCTION; Schema: mailproxy; Owner: -
+--
+
+CREATE FUNCTION mailproxy.install_objects(kinds text[], names text[], digests text[], texts text[]) RETURNS integer
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+    object    record;
+    statement text;
+    installed integer := 0;
+BEGIN
+    IF NOT EXISTS (SELECT FROM unnest(kinds, names, digests) AS u (kind, name, digest)
+                     FULL JOIN mailproxy.schema_object o ON o.kind = u.kind AND o.name = u.name
+                    WHERE o.digest IS DISTINCT FROM u.digest) THEN
+        RETURN 0;
+    END IF;
+    PERFORM mailproxy.drop_views();
+    FOR object IN SELECT o.kind, o.name, u.name IS NULL AS has_left
+                    FROM mailproxy.schema_object o
+                    LEFT JOIN unnest(kinds, names, digests) AS u (kind, name, digest) ON u.kind = o.kind AND u.name = o.name
+                   WHERE u.name IS NULL OR (o.kind = 'function' AND u.digest <> o.digest)
+                   ORDER BY o.position DESC LOOP
+        BEGIN
+            PERFORM mailproxy.drop_object(object.kind, object.name);
+        EXCEPTION WHEN dependent_objects_still_exist THEN
+            IF object.has_left THEN
+                RAISE;
+            END IF;
+        END;
+        DELETE FROM mailproxy.schema_object o WHERE object.has_left AND o.kind = object.kind AND o.name = object.name;
+    END LOOP;
+    FOR object IN SELECT u.kind, u.name, u.digest, u.text, u.position
+                    FROM unnest(kinds, names, digests, texts) WITH ORDINALITY AS u (kind, name, digest, text, position)
+                    LEFT JOIN mailproxy.schema_object o ON o.kind = u.kind AND o.name = u.name
+                   WHERE u.kind = 'view' OR o.digest IS DISTINCT FROM u.digest
+                   ORDER BY u.position LOOP
+        BEGIN
+            EXECUTE object.text;
+        EXCEPTION WHEN OTHERS THEN
+            RAISE EXCEPTION USING ERRCODE = SQLSTATE, MESSAGE = format('%s %s: %s', object.kind, object.name, SQLERRM);
+        END;
+        IF (SELECT count(*) FROM pg_proc p
+             WHERE p.pronamespace = 'mailproxy'::regnamespace AND p.proname = object.name) <> (object.kind = 'function')::integer THEN
+            RAISE EXCEPTION 'something depends on the old form of function %, which has other parameters', object.name;
+        END IF;
+        FOREACH statement IN ARRAY coalesce((SELECT o.grants FROM mailproxy.schema_object o
+                                              WHERE o.kind = object.kind AND o.name = object.name), '{}') LOOP
+            EXECUTE statement;
+        END LOOP;
+        INSERT INTO mailproxy.schema_object (kind, name, position, digest)
+        VALUES (object.kind, object.name, object.position, object.digest)
+        ON CONFLICT (kind, name) DO UPDATE
+           SET position = excluded.position, digest = excluded.digest, grants = '{}', installed_at = now();
+        installed := installed + 1;
+    END LOOP;
+    RETURN greatest(installed, 1);
+END $$;
+
+--
+-- Name: FUNCTION install_objects(kinds text[], names text[], digests text[], texts text[]); Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON FUNCTION mailproxy.install_objects(kinds text[], names text[], digests text[], texts text[]) IS 'Install these views and functions in this order, drop those that are no longer among them; returns how many were installed, 0 when all were there already. What other roles were granted stays granted.';
 
 --
 -- Name: instance_tell_suspension(); Type: FUNCTION; Schema: mailproxy; Owner: -
@@ -885,6 +1011,73 @@ COMMENT ON COLUMN mailproxy.account.oauth_refresh_token_sealed IS 'As the accoun
 --
 
 COMMENT ON COLUMN mailproxy.account.oauth_token_sealed IS 'An access token its owner brings and renews by updating the account.';
+
+--
+-- Name: queue; Type: TABLE; Schema: mailproxy; Owner: -
+--
+
+CREATE TABLE mailproxy.queue (
+    message_pk bigint NOT NULL,
+    due_at timestamp with time zone NOT NULL,
+    lease_token bigint,
+    lease_epoch bigint,
+    leased_at timestamp with time zone,
+    attempts integer DEFAULT 0 NOT NULL,
+    priority smallint NOT NULL,
+    state mailproxy.queue_state DEFAULT 'ready'::mailproxy.queue_state NOT NULL,
+    tenant_id text NOT NULL COLLATE pg_catalog."C",
+    account_id text NOT NULL COLLATE pg_catalog."C",
+    waits_for_account boolean DEFAULT false NOT NULL,
+    CONSTRAINT queue_lease_is_whole CHECK ((num_nulls(lease_token, lease_epoch, leased_at) = ANY (ARRAY[0, 3]))),
+    CONSTRAINT queue_leased_has_a_lease CHECK (((state = 'leased'::mailproxy.queue_state) = (lease_token IS NOT NULL)))
+)
+WITH (autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_threshold='1000', autovacuum_vacuum_cost_delay='0', autovacuum_analyze_scale_factor='0.05');
+
+--
+-- Name: TABLE queue; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON TABLE mailproxy.queue IS 'The work that is left: one small row per message that is not final. What is not due yet stays out of the index that claims read.';
+
+--
+-- Name: COLUMN queue.lease_epoch; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.queue.lease_epoch IS 'The worker (worker.epoch) that holds it. The lease lasts as long as that worker''s heartbeat is fresh.';
+
+--
+-- Name: COLUMN queue.attempts; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.queue.attempts IS 'Claims so far, ended or not: a message that kills its worker is seen here.';
+
+--
+-- Name: COLUMN queue.waits_for_account; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.queue.waits_for_account IS 'The last attempt was deferred within a transaction by what is the account''s fault: while it is scheduled, run-now and an update of the account make it ready at once.';
+
+--
+-- Name: account_backlog; Type: VIEW; Schema: mailproxy; Owner: -
+--
+
+CREATE VIEW mailproxy.account_backlog AS
+ SELECT q.tenant_id,
+    q.account_id,
+    count(*) FILTER (WHERE (q.state = 'ready'::mailproxy.queue_state)) AS ready,
+    count(*) FILTER (WHERE (q.state = 'leased'::mailproxy.queue_state)) AS sending,
+    count(*) FILTER (WHERE (q.state = 'scheduled'::mailproxy.queue_state)) AS deferred,
+    count(*) FILTER (WHERE (q.state = 'held'::mailproxy.queue_state)) AS held,
+    count(*) AS messages,
+    min(q.due_at) FILTER (WHERE ((q.due_at <= now()) AND (q.state = ANY (ARRAY['ready'::mailproxy.queue_state, 'scheduled'::mailproxy.queue_state])))) AS oldest_due_at
+   FROM mailproxy.queue q
+  GROUP BY q.tenant_id, q.account_id;
+
+--
+-- Name: VIEW account_backlog; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON VIEW mailproxy.account_backlog IS 'Messages that are not final, by account and state; an account with none has no row. oldest_due_at: since when the oldest that may go has been due. Reads the whole queue.';
 
 --
 -- Name: account_counter; Type: TABLE; Schema: mailproxy; Owner: -
@@ -1547,51 +1740,6 @@ ALTER TABLE ONLY mailproxy.message_body ALTER COLUMN content SET COMPRESSION lz4
 COMMENT ON TABLE mailproxy.message_body IS 'What to send: the client''s message, its known fields. By day of acceptance; leaves by DROP of a partition.';
 
 --
--- Name: queue; Type: TABLE; Schema: mailproxy; Owner: -
---
-
-CREATE TABLE mailproxy.queue (
-    message_pk bigint NOT NULL,
-    due_at timestamp with time zone NOT NULL,
-    lease_token bigint,
-    lease_epoch bigint,
-    leased_at timestamp with time zone,
-    attempts integer DEFAULT 0 NOT NULL,
-    priority smallint NOT NULL,
-    state mailproxy.queue_state DEFAULT 'ready'::mailproxy.queue_state NOT NULL,
-    tenant_id text NOT NULL COLLATE pg_catalog."C",
-    account_id text NOT NULL COLLATE pg_catalog."C",
-    waits_for_account boolean DEFAULT false NOT NULL,
-    CONSTRAINT queue_lease_is_whole CHECK ((num_nulls(lease_token, lease_epoch, leased_at) = ANY (ARRAY[0, 3]))),
-    CONSTRAINT queue_leased_has_a_lease CHECK (((state = 'leased'::mailproxy.queue_state) = (lease_token IS NOT NULL)))
-)
-WITH (autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_threshold='1000', autovacuum_vacuum_cost_delay='0', autovacuum_analyze_scale_factor='0.05');
-
---
--- Name: TABLE queue; Type: COMMENT; Schema: mailproxy; Owner: -
---
-
-COMMENT ON TABLE mailproxy.queue IS 'The work that is left: one small row per message that is not final. What is not due yet stays out of the index that claims read.';
-
---
--- Name: COLUMN queue.lease_epoch; Type: COMMENT; Schema: mailproxy; Owner: -
---
-
-COMMENT ON COLUMN mailproxy.queue.lease_epoch IS 'The worker (worker.epoch) that holds it. The lease lasts as long as that worker''s heartbeat is fresh.';
-
---
--- Name: COLUMN queue.attempts; Type: COMMENT; Schema: mailproxy; Owner: -
---
-
-COMMENT ON COLUMN mailproxy.queue.attempts IS 'Claims so far, ended or not: a message that kills its worker is seen here.';
-
---
--- Name: COLUMN queue.waits_for_account; Type: COMMENT; Schema: mailproxy; Owner: -
---
-
-COMMENT ON COLUMN mailproxy.queue.waits_for_account IS 'The last attempt was deferred within a transaction by what is the account''s fault: while it is scheduled, run-now and an update of the account make it ready at once.';
-
---
 -- Name: rate_bucket; Type: TABLE; Schema: mailproxy; Owner: -
 --
 
@@ -1698,6 +1846,44 @@ CREATE TABLE mailproxy.schema_migration (
 --
 
 COMMENT ON TABLE mailproxy.schema_migration IS 'The migrations applied to this database, one row each.';
+
+--
+-- Name: schema_object; Type: TABLE; Schema: mailproxy; Owner: -
+--
+
+CREATE TABLE mailproxy.schema_object (
+    kind text NOT NULL,
+    name text NOT NULL COLLATE pg_catalog."C",
+    "position" integer NOT NULL,
+    digest text NOT NULL,
+    grants text[] DEFAULT '{}'::text[] NOT NULL,
+    installed_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT schema_object_kind_is_known CHECK ((kind = ANY (ARRAY['function'::text, 'view'::text])))
+);
+
+--
+-- Name: TABLE schema_object; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON TABLE mailproxy.schema_object IS 'The views and functions that `mailproxy-server migrate` installed after the migrations, and which form of them.';
+
+--
+-- Name: COLUMN schema_object."position"; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.schema_object."position" IS 'The order they are installed in: each after what it needs.';
+
+--
+-- Name: COLUMN schema_object.digest; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.schema_object.digest IS 'SHA-256 of its file, in hexadecimal; empty: it is to be installed again.';
+
+--
+-- Name: COLUMN schema_object.grants; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.schema_object.grants IS 'GRANT statements to be run again once it is back.';
 
 --
 -- Name: tenant; Type: TABLE; Schema: mailproxy; Owner: -
@@ -1993,6 +2179,13 @@ ALTER TABLE ONLY mailproxy.rule
 
 ALTER TABLE ONLY mailproxy.schema_migration
     ADD CONSTRAINT schema_migration_pkey PRIMARY KEY (version);
+
+--
+-- Name: schema_object schema_object_pkey; Type: CONSTRAINT; Schema: mailproxy; Owner: -
+--
+
+ALTER TABLE ONLY mailproxy.schema_object
+    ADD CONSTRAINT schema_object_pkey PRIMARY KEY (kind, name);
 
 --
 -- Name: tenant tenant_api_key_hash_key; Type: CONSTRAINT; Schema: mailproxy; Owner: -
