@@ -61,6 +61,80 @@ const char *certificate_check(const char *pem)
     return why;
 }
 
+/* pem_password_cb: there is no passphrase, and nobody to be asked for one. */
+static int certificate_no_passphrase(char *ret, int max, int is_write, void *arg)
+{
+    (void)ret;
+    (void)max;
+    (void)is_write;
+    (void)arg;
+    return -1;
+}
+
+static EVP_PKEY *certificate_read_key(const char *pem)
+{
+    BIO *bio = BIO_new_mem_buf(pem, -1);
+    EVP_PKEY *key =
+        bio ? PEM_read_bio_PrivateKey(bio, NULL, certificate_no_passphrase, NULL) : NULL;
+
+    ERR_clear_error();
+    BIO_free(bio);
+    return key;
+}
+
+const char *certificate_check_key(const char *pem)
+{
+    EVP_PKEY *key = certificate_read_key(pem);
+    bool found = key != NULL;
+
+    EVP_PKEY_free(key);
+    if (found)
+        return NULL;
+    /* RFC 7468 section 11, and RFC 1421 section 4.6.1.1 as OpenSSL writes it. */
+    if (strstr(pem, "ENCRYPTED"))
+        return "is encrypted: give the private key without a passphrase";
+    return "is not a private key in PEM";
+}
+
+enum certificate_pair certificate_check_pair(const char *certificates, const char *key)
+{
+    enum certificate_pair pair = CERTIFICATE_PAIR_STRANGE;
+    EVP_PKEY *pkey = certificate_read_key(key);
+    BIO *bio = BIO_new_mem_buf(certificates, -1);
+
+    for (int i = 0; bio && pkey && pair == CERTIFICATE_PAIR_STRANGE; i++) {
+        X509 *x509 = PEM_read_bio_X509(bio, NULL, certificate_no_passphrase, NULL);
+
+        if (!x509)
+            break;
+        if (X509_check_private_key(x509, pkey) == 1)
+            pair = i ? CERTIFICATE_PAIR_ORDER : CERTIFICATE_PAIR_FITS;
+        X509_free(x509);
+    }
+    ERR_clear_error();
+    BIO_free(bio);
+    EVP_PKEY_free(pkey);
+    return pair;
+}
+
+bool certificate_read_end(const char *pem, int64_t *ret)
+{
+    BIO *bio = BIO_new_mem_buf(pem, -1);
+    X509 *x509 = bio ? PEM_read_bio_X509(bio, NULL, certificate_no_passphrase, NULL) : NULL;
+    ASN1_TIME *epoch = ASN1_TIME_set(NULL, 0);
+    int days, seconds;
+    bool known =
+        x509 && epoch && ASN1_TIME_diff(&days, &seconds, epoch, X509_get0_notAfter(x509)) == 1;
+
+    if (known)
+        *ret = (int64_t)days * 86400 + seconds;
+    ERR_clear_error();
+    ASN1_TIME_free(epoch);
+    X509_free(x509);
+    BIO_free(bio);
+    return known;
+}
+
 static int certificate_hex(char c)
 {
     static const char digits[] = "0123456789abcdef";

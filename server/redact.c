@@ -103,6 +103,7 @@ static const struct redact_name redact_names[] = {
     {"tenant_id", REDACT_KEEP},
     {"timeout", REDACT_KEEP},
     {"tls_ca", REDACT_SIZE},
+    {"tls_client_cert", REDACT_SIZE},
     {"tls_pin", REDACT_KEEP},
     {"tls_verify", REDACT_KEEP},
     {"to", REDACT_KEEP},

@@ -885,7 +885,12 @@ CREATE TABLE mailproxy.account (
     oauth_refresh_token_key_id text,
     oauth_token_sealed bytea,
     oauth_token_key_id text,
+    tls_client_cert text,
+    tls_client_cert_expires_at timestamp with time zone,
+    tls_client_key_sealed bytea,
+    tls_client_key_key_id text,
     CONSTRAINT account_batch_size_is_positive CHECK ((batch_size > 0)),
+    CONSTRAINT account_client_certificate_is_whole CHECK ((num_nulls(tls_client_cert, tls_client_cert_expires_at, tls_client_key_sealed, tls_client_key_key_id) = ANY (ARRAY[0, 4]))),
     CONSTRAINT account_dsn_notify_is_known CHECK ((dsn_notify ~ '^(NEVER|(SUCCESS|FAILURE|DELAY)(,(SUCCESS|FAILURE|DELAY)){0,2})$'::text)),
     CONSTRAINT account_dsn_ret_is_known CHECK ((dsn_ret = ANY (ARRAY['FULL'::text, 'HDRS'::text]))),
     CONSTRAINT account_host_is_given CHECK (((octet_length(host) >= 1) AND (octet_length(host) <= 255))),
@@ -1011,6 +1016,24 @@ COMMENT ON COLUMN mailproxy.account.oauth_refresh_token_sealed IS 'As the accoun
 --
 
 COMMENT ON COLUMN mailproxy.account.oauth_token_sealed IS 'An access token its owner brings and renews by updating the account.';
+
+--
+-- Name: COLUMN account.tls_client_cert; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.account.tls_client_cert IS 'PEM: the client''s certificate, its issuers after it; null: none is shown.';
+
+--
+-- Name: COLUMN account.tls_client_cert_expires_at; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.account.tls_client_cert_expires_at IS 'notAfter of the first certificate in tls_client_cert, for whoever watches over renewals; no worker looks at it.';
+
+--
+-- Name: COLUMN account.tls_client_key_sealed; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.account.tls_client_key_sealed IS 'The private key of tls_client_cert in PEM, sealed as password_sealed is.';
 
 --
 -- Name: queue; Type: TABLE; Schema: mailproxy; Owner: -

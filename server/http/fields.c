@@ -27,7 +27,10 @@ static const char *const fields_secrets[] = {"password",
                                              "bounce_imap_password",
                                              "oauth_client_secret",
                                              "oauth_refresh_token",
-                                             "oauth_token"};
+                                             "oauth_token",
+                                             "tls_ca", /* a private key, pasted along */
+                                             "tls_client_cert",
+                                             "tls_client_key"};
 
 void fields_look_at(struct fields *f, const char *where, const cJSON *object)
 {

@@ -6,6 +6,7 @@
 
 #include "common/loopback.h"
 #include "server/http/shape.h"
+#include "server/routes/account_secret.h"
 
 enum { ACCOUNT_OAUTH_HOST_OCTETS = 256 };
 
@@ -146,30 +147,18 @@ void account_oauth_check(struct fields *f, const cJSON *body, const struct confi
 
 /* ---- into and out of the database ---- */
 
-static enum err account_oauth_seal_one(const struct secret_ring *keys, const char *tenant_id,
-                                       const char *account_id, const char *what, const char *plain,
-                                       struct sealed *ret, struct error *err)
-{
-    char context[SECRET_CONTEXT_OCTETS];
-
-    if (!plain)
-        return ERR_OK;
-    secret_context(context, (const char *const[]){"account", tenant_id, account_id, what, NULL});
-    return secret_seal(keys, context, plain, ret, err);
-}
-
 enum err account_oauth_seal(const struct secret_ring *keys, const char *tenant_id,
                             const char *account_id, struct account_oauth *oauth, struct error *err)
 {
-    enum err rc = account_oauth_seal_one(keys, tenant_id, account_id, "oauth_client_secret",
-                                         oauth->client_secret, &oauth->client_secret_sealed, err);
+    enum err rc = account_secret_seal(keys, tenant_id, account_id, "oauth_client_secret",
+                                      oauth->client_secret, &oauth->client_secret_sealed, err);
 
     if (!rc)
-        rc = account_oauth_seal_one(keys, tenant_id, account_id, "oauth_refresh_token",
-                                    oauth->refresh_token, &oauth->refresh_token_sealed, err);
+        rc = account_secret_seal(keys, tenant_id, account_id, "oauth_refresh_token",
+                                 oauth->refresh_token, &oauth->refresh_token_sealed, err);
     if (!rc)
-        rc = account_oauth_seal_one(keys, tenant_id, account_id, "oauth_token", oauth->token,
-                                    &oauth->token_sealed, err);
+        rc = account_secret_seal(keys, tenant_id, account_id, "oauth_token", oauth->token,
+                                 &oauth->token_sealed, err);
     return rc;
 }
 
@@ -180,21 +169,15 @@ void account_oauth_clear(struct account_oauth *oauth)
     sealed_clear(&oauth->token_sealed);
 }
 
-static void account_oauth_param_sealed(struct db_params *p, const struct sealed *sealed)
-{
-    db_param_octets(p, sealed->octets, sealed->len);
-    db_param_text(p, sealed->octets ? sealed->key_id : NULL);
-}
-
 void account_oauth_set_params(struct db_params *p, const struct account_oauth *oauth)
 {
     db_param_text(p, oauth->grant);
     db_param_text(p, oauth->token_url);
     db_param_text(p, oauth->client_id);
     db_param_text(p, oauth->scope);
-    account_oauth_param_sealed(p, &oauth->client_secret_sealed);
-    account_oauth_param_sealed(p, &oauth->refresh_token_sealed);
-    account_oauth_param_sealed(p, &oauth->token_sealed);
+    account_secret_param(p, &oauth->client_secret_sealed);
+    account_secret_param(p, &oauth->refresh_token_sealed);
+    account_secret_param(p, &oauth->token_sealed);
 }
 
 void account_oauth_append(struct object *o, const PGresult *res, int row, int column)

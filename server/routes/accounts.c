@@ -8,7 +8,9 @@
 #include "server/http/object.h"
 #include "server/http/shape.h"
 #include "server/notifier.h"
+#include "server/routes/account_certificate.h"
 #include "server/routes/account_oauth.h"
+#include "server/routes/account_secret.h"
 #include "server/routes/routes.h"
 #include "server/transaction.h"
 #include "sql/statements.h"
@@ -24,6 +26,7 @@ struct accounts_form {
     struct db_array delays;
     struct sealed password_sealed, imap_password_sealed;
     struct account_oauth oauth;
+    struct account_certificate certificate;
 };
 
 /* A count where null, 0 and less mean none. */
@@ -68,19 +71,7 @@ static void accounts_read_form(const cJSON *body, struct accounts_form *form)
     form->imap_password = value_given(body, "imap_password");
     form->imap_ssl = value_bool(body, "imap_ssl", true);
     account_oauth_read(body, &form->oauth);
-}
-
-static enum err accounts_seal(const struct secret_ring *keys, const struct accounts_form *form,
-                              const char *what, const char *plain, struct sealed *ret,
-                              struct error *err)
-{
-    char context[SECRET_CONTEXT_OCTETS];
-
-    if (!plain)
-        return ERR_OK;
-    secret_context(context,
-                   (const char *const[]){"account", form->tenant_id, form->account_id, what, NULL});
-    return secret_seal(keys, context, plain, ret, err);
+    account_certificate_read(body, &form->certificate);
 }
 
 static void accounts_param_count(struct db_params *p, int64_t count)
@@ -91,12 +82,6 @@ static void accounts_param_count(struct db_params *p, int64_t count)
         db_param_null(p);
 }
 
-static void accounts_param_sealed(struct db_params *p, const struct sealed *sealed)
-{
-    db_param_octets(p, sealed->octets, sealed->len);
-    db_param_text(p, sealed->octets ? sealed->key_id : NULL);
-}
-
 static void accounts_set_params(struct db_params *p, const struct accounts_form *form)
 {
     db_param_text(p, form->tenant_id);
@@ -105,7 +90,7 @@ static void accounts_set_params(struct db_params *p, const struct accounts_form 
     db_param_text(p, form->host);
     db_param_int(p, form->port);
     db_param_text(p, form->user);
-    accounts_param_sealed(p, &form->password_sealed);
+    account_secret_param(p, &form->password_sealed);
     if (form->has_use_tls)
         db_param_bool(p, form->use_tls);
     else
@@ -129,11 +114,12 @@ static void accounts_set_params(struct db_params *p, const struct accounts_form 
     db_param_text(p, form->imap_host);
     db_param_int(p, form->imap_port);
     db_param_text(p, form->imap_user);
-    accounts_param_sealed(p, &form->imap_password_sealed);
+    account_secret_param(p, &form->imap_password_sealed);
     db_param_bool(p, form->imap_ssl);
     db_param_text(p, form->dsn_notify);
     db_param_text(p, form->dsn_ret);
     account_oauth_set_params(p, &form->oauth);
+    account_certificate_set_params(p, &form->certificate);
 }
 
 /* transaction_fn. ERR_NOT_FOUND: no such tenant. */
@@ -159,14 +145,17 @@ static void accounts_store(struct request *req, struct accounts_form *form, stru
     const struct secret_ring *keys = req->context->keys;
     struct db_conn *db;
     struct error err;
-    enum err rc =
-        accounts_seal(keys, form, "password", form->password, &form->password_sealed, &err);
+    enum err rc = account_secret_seal(keys, form->tenant_id, form->account_id, "password",
+                                      form->password, &form->password_sealed, &err);
 
     if (!rc)
-        rc = accounts_seal(keys, form, "imap_password", form->imap_password,
-                           &form->imap_password_sealed, &err);
+        rc = account_secret_seal(keys, form->tenant_id, form->account_id, "imap_password",
+                                 form->imap_password, &form->imap_password_sealed, &err);
     if (!rc)
         rc = account_oauth_seal(keys, form->tenant_id, form->account_id, &form->oauth, &err);
+    if (!rc)
+        rc = account_certificate_seal(keys, form->tenant_id, form->account_id, &form->certificate,
+                                      &err);
     if (!rc)
         rc = request_db(req, &db, &err);
     if (!rc)
@@ -186,6 +175,7 @@ void accounts_post(struct request *req, struct reply *reply)
 
     accounts_read_form(req->body, &form);
     account_oauth_check(&f, req->body, req->context->config);
+    account_certificate_check(&f, req->body);
     if (fields_failed(&f)) {
         reply_fields(reply, &f);
     } else if (request_tenant(req, value_text(req->body, "tenant_id"), &form.tenant_id, reply)) {
@@ -197,6 +187,7 @@ void accounts_post(struct request *req, struct reply *reply)
     sealed_clear(&form.password_sealed);
     sealed_clear(&form.imap_password_sealed);
     account_oauth_clear(&form.oauth);
+    account_certificate_clear(&form.certificate);
     fields_clear(&f);
     db_array_clear(&form.delays);
 }
@@ -218,6 +209,8 @@ static const char *accounts_warning(const PGresult *res, int row)
         return "credentials are sent over a plain connection";
     if (tls && !db_bool(res, row, 22))
         return "the server's certificate is not verified";
+    if (db_bool(res, row, 34))
+        return "the client certificate has expired";
     return NULL;
 }
 
@@ -255,6 +248,7 @@ static void accounts_append_row(const PGresult *res, int row, struct buf *out)
     object_text(&o, "dsn_notify", db_str(res, row, 26));
     object_text(&o, "dsn_ret", db_str(res, row, 27));
     account_oauth_append(&o, res, row, 28);
+    account_certificate_append(&o, res, row, 32);
     object_text(&o, "warning", accounts_warning(res, row));
     object_close(&o);
 }

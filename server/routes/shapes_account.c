@@ -14,6 +14,8 @@
 
 enum {
     SHAPES_PEM_OCTETS = 256 * 1024,
+    SHAPES_CLIENT_PEM_OCTETS = 32 * 1024, /* a chain; it comes along with every claimed message */
+    SHAPES_KEY_PEM_OCTETS = 16 * 1024,    /* of RSA with 16384 bits: 13 KiB */
     SHAPES_TOKEN_URL_OCTETS = 2048,
     SHAPES_TOKEN_OCTETS = 16 * 1024,
     SHAPES_GRANT_OCTETS = 8 * 1024,
@@ -54,6 +56,20 @@ const char *shapes_check_host(const cJSON *value)
 static const char *shapes_check_pem(const cJSON *value)
 {
     return *value->valuestring ? certificate_check(value->valuestring) : NULL;
+}
+
+static const char *shapes_check_client_pem(const cJSON *value)
+{
+    const char *why = shapes_check_pem(value);
+
+    return why && strstr(value->valuestring, "PRIVATE KEY")
+               ? "holds a private key: that belongs into tls_client_key"
+               : why;
+}
+
+static const char *shapes_check_client_key(const cJSON *value)
+{
+    return *value->valuestring ? certificate_check_key(value->valuestring) : NULL;
 }
 
 static const char *shapes_check_pin(const cJSON *value)
@@ -142,6 +158,10 @@ static const struct field shapes_account_new_fields[] = {
      .doc = "Certificates (PEM) to verify with, instead of the system's store."},
     {"tls_pin", FIELD_TEXT, .check = shapes_check_pin,
      .doc = "SHA-256 of the server's public key: sha256//BASE64 or 64 hexadecimal digits."},
+    {"tls_client_cert", FIELD_TEXT, .max = SHAPES_CLIENT_PEM_OCTETS, .check = shapes_check_client_pem,
+     .doc = "A certificate (PEM) to show to a relay that asks for one, its issuers after it."},
+    {"tls_client_key", FIELD_TEXT, .max = SHAPES_KEY_PEM_OCTETS, .check = shapes_check_client_key,
+     .doc = "Its private key (PEM), without a passphrase. Stored sealed, never shown."},
     {"timeout", SHAPES_COUNT, .max = SHAPES_SECONDS_MAX,
      .doc = "Seconds that connecting, TLS and each complete reply may take; default: GMP_SMTP_TIMEOUT."},
     {"ttl", FIELD_INT, .max = SHAPES_SECONDS_MAX,
@@ -214,6 +234,8 @@ static const struct field shapes_account_fields[] = {
     {"oauth_token_url", FIELD_TEXT, .doc = "The token endpoint."},
     {"oauth_client_id", FIELD_TEXT, .doc = "The application's id there."},
     {"oauth_scope", FIELD_TEXT, .doc = "What is asked for there."},
+    {"tls_client_cert", FIELD_TEXT, .doc = "The certificate to show to a relay that asks for one; its key is set."},
+    {"tls_client_cert_expires_at", FIELD_TEXT, .doc = "When it ends. ISO 8601, UTC."},
     {"warning", FIELD_TEXT, .doc = "What an operator should know about how the account is set up."},
     {0},
 };

@@ -8,7 +8,7 @@ from support.described import operations
 from support.programs import ADMIN_TOKEN, message
 
 # Each is a word of its own, so that what is found says where it came from. `content` ones are stored once, to be sent.
-WORDS = ["basicword", "bearerword", "reportword", "smtpword", "imapword", "instanceword", "bounceword", "attachmentword",
+WORDS = ["basicword", "bearerword", "reportword", "smtpword", "imapword", "instanceword", "bounceword", "attachmentword", "keyword",
          "userinfoword", "queryword", "strangeword", "maskedword"]
 CONTENT = ["bodyword", "headerword", "contentword", "base64word"]
 
@@ -32,12 +32,13 @@ def full_message(message_id, **fields):
         ], **fields)
 
 
-def requests():
+def requests(client):
     """(method, path, body, query) of every route that changes something, and some refused."""
     tenant = {"id": "acme", "client_base_url": "http://127.0.0.1:9", "report_secret": secret("reportword"),
               "client_auth": {"method": "basic", "user": "u", "password": secret("basicword"), "token": secret("bearerword")}}
     account = {"id": "main", "tenant_id": "acme", "host": "127.0.0.1", "port": 9, "user": "u", "password": secret("smtpword"),
-               "imap_password": secret("imapword"), "strange": secret("strangeword")}
+               "imap_password": secret("imapword"), "strange": secret("strangeword"), "use_tls": True,
+               "tls_client_cert": client["tls_client_cert"], "tls_client_key": secret("keyword") + "\n" + client["tls_client_key"]}
     instance = {"api_token": secret("instanceword"), "bounce_imap_password": secret("bounceword")}
     yield "POST", "/tenant", tenant, {}
     yield "PUT", "/tenant/acme", {**tenant, "id": None}, {"strange": secret("strangeword")}
@@ -76,10 +77,11 @@ def dump(system, *options):
     return re.sub(r"\\\\x((?:[0-9a-f]{2})+)", lambda m: bytes.fromhex(m[1]).decode("latin-1"), done.stdout)
 
 
-def test_no_secret_is_in_the_database_or_the_logs(new_system):
+def test_no_secret_is_in_the_database_or_the_logs(new_system, authority):
     system = new_system(workers=1)
+    client = authority.client("secret")
     asked, keys = set(), []
-    for method, path, body, query in requests():
+    for method, path, body, query in requests(client):
         answer = system.api.request(method, path, body=body, query=query)
         assert answer.status in (200, 400), answer
         if answer.status == 200 and "api_key" in answer.json:
@@ -89,6 +91,7 @@ def test_no_secret_is_in_the_database_or_the_logs(new_system):
         if path == "/commands/delete-messages":
             # What is to be sent is stored; all the rest of the database may not know it.
             assert_nowhere(WORDS, dump(system), "the database")
+            assert client["tls_client_key"].splitlines()[1] not in dump(system)
             log = dump(system, "--table=mailproxy.command_log")
             assert_nowhere(CONTENT, log, "the command log")
             assert "m1" in log and "X-Token" in log

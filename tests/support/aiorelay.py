@@ -11,7 +11,8 @@ class _Handler:
         self.implicit_tls = implicit_tls
         self.envelopes = []
 
-    async def handle_DATA(self, _server, session, envelope):
+    async def handle_DATA(self, server, session, envelope):
+        envelope.client_certificate = server.transport.get_extra_info("peercert") or None
         envelope.was_tls = self.implicit_tls or session.ssl is not None  # which STARTTLS sets
         envelope.login = getattr(session, "auth_data", None)
         self.envelopes.append(envelope)

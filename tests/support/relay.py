@@ -80,6 +80,7 @@ class Session:
         self.commands = []  # its command lines, without CRLF
         self.sender = None  # None: no MAIL was accepted
         self.recipients = []
+        self.client_certificate = None  # what getpeercert() said
         self.ended = threading.Event()
 
     def read_line(self):
@@ -247,7 +248,7 @@ class Relay:
             if first is None or step == "quit":
                 return
             if step == "starttls" and first == "2":
-                session.conn = self.context.wrap_socket(session.conn, server_side=True)
+                self._begin_tls(session)
             elif step == "auth" and first == "3":
                 session.read_line()
                 if self._answer("credentials", session) is None:
@@ -261,6 +262,16 @@ class Relay:
             elif step == "data" and first == "3":
                 if not self._take_content(session):
                     return
+
+    def _begin_tls(self, session):
+        session.conn = self.context.wrap_socket(session.conn, server_side=True, do_handshake_on_connect=False)
+        try:
+            session.conn.do_handshake()
+        except OSError:
+            while socket.socket.recv(session.conn, 65536):
+                pass  # closing before the peer does would reset the connection, perhaps ahead of the alert
+            raise
+        session.client_certificate = session.conn.getpeercert() or None
 
     def _take_content(self, session):
         lines = []

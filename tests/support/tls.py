@@ -1,7 +1,14 @@
 """A certificate authority of our own, and certificates by it, with the openssl program."""
 
+import copy
 import os
+import ssl
 import subprocess
+
+
+def common_name(certificate):
+    """Of what getpeercert() returns."""
+    return next(value for rdn in certificate["subject"] for key, value in rdn if key == "commonName")
 
 
 class Authority:
@@ -9,6 +16,7 @@ class Authority:
         self.directory = str(directory)
         self.ca_file = os.path.join(self.directory, "ca.pem")
         self.ca_key = os.path.join(self.directory, "ca.key")
+        self.issuers = ""  # to send along with what this one certifies: none of a root
         self._openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-subj", "/CN=mailproxy test CA",
                       "-addext", "basicConstraints=critical,CA:TRUE", "-keyout", self.ca_key, "-out", self.ca_file)
 
@@ -20,16 +28,38 @@ class Authority:
         with open(self.ca_file, encoding="ascii") as f:
             return f.read()
 
-    def certificate(self, name, alt_names="DNS:localhost,IP:127.0.0.1"):
+    def certificate(self, name, alt_names="DNS:localhost,IP:127.0.0.1", expired=False):
         """(certificate file, key file) for these names."""
+        return self._certify(name, f"subjectAltName={alt_names}", expired)
+
+    def intermediate(self, name):
+        """An authority that this one certifies."""
+        below = copy.copy(self)
+        below.ca_file, below.ca_key = self._certify(name, "basicConstraints=critical,CA:TRUE")
+        below.issuers = below.ca_pem + self.issuers
+        return below
+
+    def _certify(self, name, extension, expired=False):
         base = os.path.join(self.directory, name)
         with open(base + ".ext", "w", encoding="ascii") as f:
-            f.write(f"subjectAltName={alt_names}\n")
+            f.write(extension + "\n")
         self._openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}", "-keyout", base + ".key",
                       "-out", base + ".csr")
         self._openssl("x509", "-req", "-in", base + ".csr", "-CA", self.ca_file, "-CAkey", self.ca_key,
-                      "-CAcreateserial", "-days", "30", "-extfile", base + ".ext", "-out", base + ".pem")
+                      "-CAcreateserial", "-days", "-1" if expired else "30", "-extfile", base + ".ext", "-out", base + ".pem")
         return base + ".pem", base + ".key"
+
+    def client(self, name, **options):
+        """An account's tls_client_cert and tls_client_key, by the common name."""
+        certificate, key = self.certificate(name, **options)
+        with open(certificate, encoding="ascii") as c, open(key, encoding="ascii") as k:
+            return {"tls_client_cert": c.read() + self.issuers, "tls_client_key": k.read()}
+
+    def ask(self, context, tls_most=ssl.TLSVersion.MAXIMUM_SUPPORTED):
+        """Make a relay's context demand a client's certificate of ours, in this version of TLS at most."""
+        context.load_verify_locations(self.ca_file)
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.maximum_version = tls_most
 
     def pin(self, certificate):
         """curl's form of the SHA-256 of the public key: sha256//base64."""

@@ -57,6 +57,7 @@ static void test_secrets_become_asterisks(void **state)
         {"{\"api_key\":12345}", "{\"api_key\":\"***\"}"},
         {"{\"report_secret\":[\"word\"]}", "{\"report_secret\":\"***\"}"},
         {"{\"oauth_client_secret\":{\"a\":\"word\"}}", "{\"oauth_client_secret\":\"***\"}"},
+        {"{\"tls_client_key\":\"word\"}", "{\"tls_client_key\":\"***\"}"},
         {"{\"oauth_refresh_token\":\"word\"}", "{\"oauth_refresh_token\":\"***\"}"},
         {"{\"PassWord\":true}", "{\"PassWord\":\"***\"}"},
         {"{\"password\":null}", "{\"password\":null}"},
@@ -76,6 +77,7 @@ static void test_secrets_become_asterisks(void **state)
 static void test_content_becomes_its_size(void **state)
 {
     static const struct test_case cases[] = {
+        {"{\"tls_client_cert\":\"word\"}", "{\"tls_client_cert\":\"[4 octets]\"}"},
         {"{\"body\":\"Hello\"}", "{\"body\":\"[5 octets]\"}"},
         {"{\"body\":\"\\u20ac\"}", "{\"body\":\"[3 octets]\"}"},
         {"{\"body\":{\"a\":\"Hello\"}}", "{\"body\":\"[object]\"}"},

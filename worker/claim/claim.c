@@ -51,6 +51,9 @@ enum claim_column {
     CLAIM_AUTH_KEY,
     CLAIM_LARGE_FILE_CONFIG,
     CLAIM_USES_OAUTH,
+    CLAIM_TLS_CLIENT_CERT,
+    CLAIM_TLS_CLIENT_KEY,
+    CLAIM_TLS_CLIENT_KEY_KEY,
 };
 
 static void claim_account_free(struct claim_account *a)
@@ -65,6 +68,9 @@ static void claim_account_free(struct claim_account *a)
     free(a->password_key_id);
     free(a->tls_ca);
     free(a->tls_pin);
+    free(a->tls_client_cert);
+    free(a->tls_client_key_sealed);
+    free(a->tls_client_key_key_id);
     free(a->dsn_notify);
     free(a->dsn_ret);
     free(a);
@@ -150,6 +156,10 @@ static struct claim_account *claim_read_account(const PGresult *res, int row,
     a->tls_verify = db_bool(res, row, CLAIM_TLS_VERIFY);
     a->tls_ca = claim_copy(res, row, CLAIM_TLS_CA, &failed);
     a->tls_pin = claim_copy(res, row, CLAIM_TLS_PIN, &failed);
+    a->tls_client_cert = claim_copy(res, row, CLAIM_TLS_CLIENT_CERT, &failed);
+    claim_copy_octets(res, row, CLAIM_TLS_CLIENT_KEY, &a->tls_client_key_sealed,
+                      &a->tls_client_key_octets, &failed);
+    a->tls_client_key_key_id = claim_copy(res, row, CLAIM_TLS_CLIENT_KEY_KEY, &failed);
     a->timeout_s = (int32_t)db_int(res, row, CLAIM_TIMEOUT);
     a->ttl_s = (int32_t)db_int(res, row, CLAIM_TTL);
     a->connections = (int32_t)db_int(res, row, CLAIM_CONNECTIONS);

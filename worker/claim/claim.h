@@ -29,8 +29,12 @@ struct claim_account {
     bool uses_oauth; /* AUTH with an access token (authorize/keeper.h), instead of the password */
     bool use_tls;    /* null already resolved: TLS exactly on port 465 */
     bool tls_verify;
-    char *tls_ca;      /* PEM; NULL: the service's */
-    char *tls_pin;     /* sha256//...; NULL: none */
+    char *tls_ca;                         /* PEM; NULL: the service's */
+    char *tls_pin;                        /* sha256//...; NULL: none */
+    char *tls_client_cert;                /* PEM; NULL: none */
+    unsigned char *tls_client_key_sealed; /* opened just before the handshake */
+    size_t tls_client_key_octets;
+    char *tls_client_key_key_id;
     char *dsn_notify;  /* "FAILURE,DELAY": NOTIFY of RFC 3461; NULL: not asked for */
     char *dsn_ret;     /* "FULL" or "HDRS"; NULL: not asked for */
     int32_t timeout_s; /* 0: the service's */

@@ -15,7 +15,7 @@
 
 #include "common/buf.h"
 #include "common/log.h"
-#include "worker/authorize/answer.h"
+#include "worker/send/failure.h"
 #include "worker/send/handle.h"
 
 enum {
@@ -48,12 +48,6 @@ struct connection {
     struct ehlo ehlo;
     struct buf in;                     /* of the next reply */
     struct connection_failure failure; /* before curl was started, or in the header callback */
-};
-
-static const char *const connection_waiting_for[] = {
-    [PHASE_CONNECT] = "the connection",         [PHASE_TLS] = "the TLS handshake",
-    [PHASE_GREETING] = "the greeting",          [PHASE_EHLO] = "the reply to EHLO",
-    [PHASE_STARTTLS] = "the reply to STARTTLS", [PHASE_AUTH] = "the reply to AUTH",
 };
 
 static int64_t connection_phase_ms(const struct connection *c)
@@ -100,7 +94,7 @@ static void connection_on_timer(void *arg)
         connection_fail(c, c->failure.phase, c->failure.mishap, c->failure.reply.text);
         return;
     }
-    snprintf(text, sizeof(text), "timeout waiting for %s", connection_waiting_for[c->phase]);
+    snprintf(text, sizeof(text), "timeout waiting for %s", failure_waiting_for[c->phase]);
     connection_fail(c, c->phase, MISHAP_TIMEOUT, text);
 }
 
@@ -177,71 +171,6 @@ static size_t connection_on_line(char *octets, size_t size, size_t count, void *
         buf_consume(&c->in, used);
     }
     return n;
-}
-
-/* ---- what went wrong ---- */
-
-/* What a failed transfer means where the relay's own words do not say it. */
-static enum mishap connection_read_result(const struct connection *c, CURLcode result)
-{
-    switch (result) {
-    case CURLE_COULDNT_RESOLVE_HOST:
-    case CURLE_COULDNT_CONNECT:
-        return MISHAP_REFUSED;
-    case CURLE_OPERATION_TIMEDOUT:
-        return MISHAP_TIMEOUT;
-    case CURLE_PEER_FAILED_VERIFICATION:
-    case CURLE_SSL_CACERT_BADFILE:
-    case CURLE_SSL_ISSUER_ERROR:
-    case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
-        return MISHAP_CERTIFICATE;
-    case CURLE_USE_SSL_FAILED:
-        return MISHAP_NO_STARTTLS;
-    case CURLE_LOGIN_DENIED:
-        return c->handle.token && c->reply.code == 334 ? MISHAP_NO_TOKEN : MISHAP_NO_AUTH;
-    case CURLE_WRITE_ERROR: /* connection_on_line() would have no more of it */
-    case CURLE_WEIRD_SERVER_REPLY:
-        return MISHAP_GARBAGE;
-    default:
-        return c->phase == PHASE_CONNECT || c->phase == PHASE_TLS ? MISHAP_REFUSED : MISHAP_CUT;
-    }
-}
-
-/* With what the relay said of the token. */
-static void connection_describe_refusal(const struct connection *c, char *ret, size_t octets)
-{
-    char words[REPLY_TEXT_OCTETS];
-
-    answer_read_challenge(c->reply.text, words, sizeof(words));
-    snprintf(ret, octets, "the relay refused the access token%s%s", *words ? ": " : "", words);
-}
-
-/* Our words for it, then curl's, where they say more than ours. */
-static void connection_describe(const struct connection *c, CURLcode result, enum mishap mishap,
-                                char *ret, size_t octets)
-{
-    const char *detail =
-        c->handle.error_text[0] ? c->handle.error_text : curl_easy_strerror(result);
-
-    if (mishap == MISHAP_NO_STARTTLS)
-        snprintf(ret, octets, "the relay does not offer STARTTLS");
-    else if (mishap == MISHAP_NO_TOKEN)
-        connection_describe_refusal(c, ret, octets);
-    else if (mishap == MISHAP_NO_AUTH)
-        snprintf(ret, octets, "the relay offers no AUTH mechanism that can be used (%s)",
-                 c->handle.token ? "OAUTHBEARER, XOAUTH2" : "PLAIN, LOGIN, CRAM-MD5");
-    else if (mishap == MISHAP_CUT)
-        snprintf(ret, octets, "connection lost while waiting for %s",
-                 connection_waiting_for[c->phase]);
-    else if (mishap == MISHAP_GARBAGE)
-        snprintf(ret, octets, "the relay does not speak SMTP: %s",
-                 c->failure.reply.text[0] ? c->failure.reply.text : detail);
-    else if (mishap == MISHAP_CERTIFICATE)
-        snprintf(ret, octets, "the relay's certificate was refused: %s", detail);
-    else
-        snprintf(ret, octets, "%s: %s",
-                 c->phase == PHASE_TLS ? "the TLS handshake failed" : "cannot connect to the relay",
-                 detail);
 }
 
 /* ---- beginning ---- */
@@ -361,11 +290,27 @@ static bool connection_renew(struct connection *c)
 
 /* ---- the end of connecting ---- */
 
+static void connection_tell(struct connection *c, CURLcode result)
+{
+    const struct failure_facts facts = {
+        .result = result,
+        .curl_text = c->handle.error_text,
+        .phase = c->phase,
+        .after_tls = c->tls && (c->phase == PHASE_EHLO || c->phase == PHASE_GREETING),
+        .token = c->handle.token,
+        .certificate = c->account->tls_client_cert != NULL,
+        .garbage = c->failure.reply.text,
+        .reply = &c->reply,
+    };
+    struct connection_failure failure;
+
+    failure_read(&facts, &failure);
+    c->done(c->arg, &failure);
+}
+
 static void connection_on_done(void *arg, CURL *easy, CURLcode result)
 {
     struct connection *c = arg;
-    enum mishap mishap;
-    char text[2 * REPLY_TEXT_OCTETS];
 
     (void)easy;
     event_timer_stop(c->room->loop, &c->timer);
@@ -374,7 +319,7 @@ static void connection_on_done(void *arg, CURL *easy, CURLcode result)
         result = CURLE_LOGIN_DENIED;
     if (result == CURLE_OK) {
         buf_clear(&c->in);
-        handle_forget_login(&c->handle);
+        handle_forget_secrets(&c->handle);
         c->done(c->arg, NULL);
         return;
     }
@@ -384,9 +329,7 @@ static void connection_on_done(void *arg, CURL *easy, CURLcode result)
         connection_fail(c, c->reply_phase, MISHAP_NONE, NULL);
         return;
     }
-    mishap = connection_read_result(c, result);
-    connection_describe(c, result, mishap, text, sizeof(text));
-    connection_fail(c, c->phase, mishap, text);
+    connection_tell(c, result);
 }
 
 /* ---- opening and closing ---- */

@@ -100,6 +100,43 @@ static void handle_set_tls(struct handle *h, CURLcode *cc, const struct config *
         handle_set(cc, curl_easy_setopt(h->easy, CURLOPT_PINNEDPUBLICKEY, account->tls_pin));
 }
 
+/* One of the account's sealed texts, in the clear; false: told in *ret_failure. */
+static bool handle_open_secret(const struct connection_room *room,
+                               const struct claim_account *account, const char *what,
+                               const char *key_id, const unsigned char *octets, size_t len,
+                               enum phase phase, char **ret, struct connection_failure *ret_failure)
+{
+    char context[SECRET_CONTEXT_OCTETS];
+    struct error err = {0};
+
+    secret_context(context, (const char *const[]){"account", account->tenant_id,
+                                                  account->account_id, what, NULL});
+    return !secret_open(room->keys, context, key_id, octets, len, ret, &err) ||
+           handle_fail(ret_failure, phase, MISHAP_SECRET, err.text);
+}
+
+/* The key is not copied by curl, which would not wipe its copy. */
+static bool handle_set_client_certificate(struct handle *h, CURLcode *cc,
+                                          const struct connection_room *room,
+                                          const struct claim_account *account,
+                                          struct connection_failure *ret)
+{
+    struct curl_blob blob;
+
+    if (!account->tls_client_cert || h->tls == HANDLE_TLS_NONE)
+        return true;
+    if (!handle_open_secret(room, account, "tls_client_key", account->tls_client_key_key_id,
+                            account->tls_client_key_sealed, account->tls_client_key_octets,
+                            PHASE_TLS, &h->client_key, ret))
+        return false;
+    blob = (struct curl_blob){account->tls_client_cert, strlen(account->tls_client_cert),
+                              CURL_BLOB_COPY};
+    handle_set(cc, curl_easy_setopt(h->easy, CURLOPT_SSLCERT_BLOB, &blob));
+    blob = (struct curl_blob){h->client_key, strlen(h->client_key), CURL_BLOB_NOCOPY};
+    handle_set(cc, curl_easy_setopt(h->easy, CURLOPT_SSLKEY_BLOB, &blob));
+    return true;
+}
+
 /*
  * Of the two curl takes OAUTHBEARER (RFC 7628) where the relay offers it, else XOAUTH2. Without an
  * initial response: a token makes AUTH longer than the 512 octets that RFC 4954 section 4 allows.
@@ -123,7 +160,6 @@ static bool handle_set_login(struct handle *h, CURLcode *cc, const struct connec
                              const struct claim_account *account, struct connection_failure *ret)
 {
     char *password = NULL;
-    struct error err = {0};
 
     if (!account->user || !account->user[0])
         return true;
@@ -131,15 +167,11 @@ static bool handle_set_login(struct handle *h, CURLcode *cc, const struct connec
         !loopback_is_host(account->host))
         return handle_fail(ret, PHASE_AUTH, MISHAP_PLAIN_AUTH,
                            "GMP_REQUIRE_TLS_FOR_AUTH forbids a password without TLS");
-    if (account->password_sealed) {
-        char context[SECRET_CONTEXT_OCTETS];
-
-        secret_context(context, (const char *const[]){"account", account->tenant_id,
-                                                      account->account_id, "password", NULL});
-        if (secret_open(room->keys, context, account->password_key_id, account->password_sealed,
-                        account->password_octets, &password, &err))
-            return handle_fail(ret, PHASE_AUTH, MISHAP_SECRET, err.text);
-    }
+    if (account->password_sealed &&
+        !handle_open_secret(room, account, "password", account->password_key_id,
+                            account->password_sealed, account->password_octets, PHASE_AUTH,
+                            &password, ret))
+        return false;
     h->login = true;
     handle_set(cc, curl_easy_setopt(h->easy, CURLOPT_USERNAME, account->user));
     handle_set(cc, curl_easy_setopt(h->easy, CURLOPT_PASSWORD, password ? password : ""));
@@ -177,7 +209,8 @@ enum err handle_new(struct handle *ret, const struct connection_room *room,
     handle_set(&cc, curl_easy_setopt(h->easy, CURLOPT_TCP_KEEPALIVE, 1L));
     handle_set(&cc, curl_easy_setopt(h->easy, CURLOPT_BUFFERSIZE, (long)HANDLE_BUFFER_OCTETS));
     handle_set_tls(h, &cc, room->config, account);
-    if (cc == CURLE_OK && handle_set_address(h, &cc, room, account, ret_failure)) {
+    if (cc == CURLE_OK && handle_set_address(h, &cc, room, account, ret_failure) &&
+        handle_set_client_certificate(h, &cc, room, account, ret_failure)) {
         if (token)
             handle_set_token(h, &cc, account, token, ret_failure);
         else
@@ -188,8 +221,11 @@ enum err handle_new(struct handle *ret, const struct connection_room *room,
     return ERR_OK;
 }
 
-void handle_forget_login(struct handle *h)
+void handle_forget_secrets(struct handle *h)
 {
+    curl_easy_setopt(h->easy, CURLOPT_SSLKEY_BLOB, NULL);
+    secret_wipe_free(h->client_key);
+    h->client_key = NULL;
     if (h->token)
         curl_easy_setopt(h->easy, CURLOPT_XOAUTH2_BEARER, NULL);
     else if (h->login)
@@ -201,5 +237,6 @@ void handle_clear(struct handle *h)
     curl_easy_cleanup(h->easy);
     curl_share_cleanup(h->share); /* after the handle that uses it */
     curl_url_cleanup(h->url);
+    secret_wipe_free(h->client_key); /* after the handle that borrows it */
     *h = (struct handle){0};
 }

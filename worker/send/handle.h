@@ -18,9 +18,10 @@
 enum handle_tls { HANDLE_TLS_NONE, HANDLE_TLS_STARTTLS, HANDLE_TLS_IMPLICIT };
 
 struct handle {
-    CURL *easy;    /* owned */
-    CURLU *url;    /* owned; where to */
-    CURLSH *share; /* owned; keeps this connection apart from the multi's others */
+    CURL *easy;       /* owned */
+    CURLU *url;       /* owned; where to */
+    CURLSH *share;    /* owned; keeps this connection apart from the multi's others */
+    char *client_key; /* a secret; owned, lent to curl until the handshake is over */
     enum handle_tls tls;
     bool login; /* credentials were set ... */
     bool token; /* ... an access token */
@@ -36,7 +37,7 @@ struct handle {
 enum err handle_new(struct handle *ret, const struct connection_room *room,
                     const struct claim_account *account, const char *token,
                     struct connection_failure *ret_failure, struct error *err) MUST_CHECK;
-void handle_forget_login(struct handle *h); /* after AUTH: drop curl's copy of the secret */
-void handle_clear(struct handle *h);        /* out of the multi by then */
+void handle_forget_secrets(struct handle *h); /* after AUTH: drop ours and curl's copies */
+void handle_clear(struct handle *h);          /* out of the multi by then */
 
 #endif

@@ -204,6 +204,7 @@ static struct verdict policy_judge_mishap(enum phase phase, enum mishap mishap)
     case MISHAP_GARBAGE:
         break;
     case MISHAP_CERTIFICATE:
+    case MISHAP_CLIENT_CERTIFICATE:
     case MISHAP_NO_STARTTLS:
     case MISHAP_NO_AUTH:
     case MISHAP_SECRET:

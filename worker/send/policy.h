@@ -35,15 +35,17 @@ enum mishap {
     MISHAP_NONE,    /* there was a reply */
     MISHAP_REFUSED, /* could not connect */
     MISHAP_TIMEOUT,
-    MISHAP_CUT,         /* the connection broke */
-    MISHAP_GARBAGE,     /* not SMTP */
-    MISHAP_CERTIFICATE, /* does not verify, or not the pinned one */
-    MISHAP_NO_STARTTLS, /* wanted, not offered */
-    MISHAP_NO_AUTH,     /* credentials given, no mechanism in common */
-    MISHAP_TOO_LARGE,   /* over the relay's SIZE (RFC 1870) */
-    MISHAP_NO_SMTPUTF8, /* needed for this address, not offered */
-    MISHAP_SECRET,      /* the account's password cannot be opened */
-    MISHAP_NO_TOKEN,    /* there is no access token for the account, or its relay refused it */
+    MISHAP_CUT,                /* the connection broke */
+    MISHAP_GARBAGE,            /* not SMTP */
+    MISHAP_CERTIFICATE,        /* does not verify, or not the pinned one */
+    MISHAP_CLIENT_CERTIFICATE, /* the relay refused the account's, or wants one; or it is unusable
+                                */
+    MISHAP_NO_STARTTLS,        /* wanted, not offered */
+    MISHAP_NO_AUTH,            /* credentials given, no mechanism in common */
+    MISHAP_TOO_LARGE,          /* over the relay's SIZE (RFC 1870) */
+    MISHAP_NO_SMTPUTF8,        /* needed for this address, not offered */
+    MISHAP_SECRET,             /* a secret of the account cannot be opened */
+    MISHAP_NO_TOKEN,   /* there is no access token for the account, or its relay refused it */
     MISHAP_PLAIN_AUTH, /* a password over a plain connection, which GMP_REQUIRE_TLS_FOR_AUTH forbids
                         */
     MISHAP_BAD_PATH,   /* this address may not go on the wire: it holds a CR, LF, control or stray

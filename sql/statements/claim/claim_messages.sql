@@ -177,7 +177,7 @@ SELECT ceil(w.again_ms)::bigint, w.rejected, l.message_pk, l.lease_token, (extra
        coalesce(a.use_tls, a.port = 465), a.tls_verify, a.tls_ca, a.tls_pin, a.timeout_s, a.ttl_s,
        least(coalesce(g.connections, k.kept), k.share), a.batch_size, a.dsn_notify, a.dsn_ret, t.client_base_url,
        t.client_base_url_trusted, t.client_attachment_path, t.client_auth_sealed, t.client_auth_key_id, t.large_file_config,
-       a.oauth_grant IS NOT NULL
+       a.oauth_grant IS NOT NULL, a.tls_client_cert, a.tls_client_key_sealed, a.tls_client_key_key_id
   FROM outlook w
   LEFT JOIN (leased l
              JOIN mailproxy.message m ON m.message_pk = l.message_pk
