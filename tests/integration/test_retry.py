@@ -250,6 +250,25 @@ class TestFaultsOfTheAccount:
         api.post("/commands/run-now")
         api.wait_state("sent", "m1")
 
+    def test_what_waits_behind_it_shows_no_other_messages_ending_as_its_own(self, start, relay):
+        relay.on("greeting", lambda *_: "554 5.7.0 go away")
+        api = start(retry_delays=[])
+        api.enqueue(message("first"))
+        api.wait_state("error", "first")
+        assert api.message("first")["error"] == "Max retries (0) exceeded: 5.7.0 go away (SMTP 554)"
+        api.enqueue(message("next"))
+        assert api.message("next")["deferred_reason"] == "the account is being backed off: 5.7.0 go away (SMTP 554)"
+
+    def test_what_waits_behind_it_names_no_other_messages_recipient(self, start, relay):
+        relay.on("rcpt", lambda *_: "454 4.7.0 Throttling failure for <one@x.test>, two@y.test: Daily message quota exceeded.")
+        api = start(**LATER)
+        api.enqueue(message("first", to=["one@x.test"]))
+        wait_for(lambda: api.message("first")["status"] == "deferred", "it to wait")
+        api.enqueue(message("next"))
+        assert api.message("next")["deferred_reason"] == (
+            "the account is being backed off: 4.7.0 Throttling failure for <address>, <address>: Daily message quota exceeded. (SMTP 454)")
+        assert "one@x.test" in api.message("first")["deferred_reason"], "its own reply, word for word"
+
     def test_a_fault_told_of_one_message_is_not_tried_again_whenever_another_is_sent(self, start, relay):
         """The account answers for a quota; what else it sends would open its gate for that message every time."""
         relay.on("rcpt", by_recipient(slow="454 4.7.0 Throttling failure: Daily message quota exceeded."))

@@ -277,7 +277,7 @@ class TestBackOff:
         add_account(conn)
         add_messages(conn, 20)
         claimer.record(claimer.claim(most=5), **self.FAULT)
-        assert gate(conn) == (True, "no route")
+        assert gate(conn) == (True, "the account is being backed off: no route")
         self.let_time_pass(conn)
 
     @staticmethod
@@ -295,7 +295,7 @@ class TestBackOff:
         assert second.claim() == []
         let_gates_be_looked_at(conn)
         assert second.claim() == []
-        assert gate(conn) == (True, "no route")
+        assert gate(conn) == (True, "the account is being backed off: no route")
         first.record(rows)
         assert gate(conn) == (None, None)
         add_messages(conn, 5)

@@ -12,7 +12,9 @@
 -- update of the account) lets all of them go at once. Each failure doubles the time, but not those of messages that were under
 -- way when the gate closed. That the relay answered in a transaction proves the account well; what the relay said within one that
 -- is the account's fault (a quota, a login that is wanted) may concern that message alone: it waits for its own time, or others
--- that are sent would let it be tried again and again. A deferred message of a suspended batch becomes held.
+-- that are sent would let it be tried again and again. Why the gate is closed is told as the account's affair, in the
+-- relay's words without the addresses in them: all that wait behind it show it, whosever attempt it was. A deferred message of
+-- a suspended batch becomes held.
 -- Locks: shares the tenants of deferred messages with a batch code (lock_suspended), then the messages' queue rows, then
 -- rate_bucket rows, account_state rows and tenant_sync rows, each in order. The counters' rows are this worker's own; the first
 -- row of an account shares its account_state row, which is why that is never locked FOR UPDATE here.
@@ -73,7 +75,11 @@ WITH result AS MATERIALIZED (
            bool_or(outcome = 'sent'
                    OR (reply_code IS NOT NULL AND blame <> 'account' AND in_transaction)) AS well,
            min(back_off_s) AS back_off_s, max(back_off_most_s) AS back_off_most_s,
-           max(reason) FILTER (WHERE blame = 'account') AS reason, count(*) FILTER (WHERE taken)::integer AS taken
+           'the account is being backed off: '
+           || max(coalesce(nullif(concat_ws(' ', status, nullif(regexp_replace(
+                      reply, '<?[^ <>"(),:;]+@[[:alnum:]._-]*[[:alnum:]]>?', '<address>', 'g'), ''),
+                  '(SMTP ' || reply_code || ')'), ''), 'unknown reason')) FILTER (WHERE blame = 'account') AS reason,
+           count(*) FILTER (WHERE taken)::integer AS taken
       FROM owned
      GROUP BY tenant_id, account_id
 ), stamped AS MATERIALIZED (
