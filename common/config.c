@@ -54,6 +54,9 @@ static const struct config_setting config_settings[] = {
      "connections to one account's relay over all workers, unless the account says otherwise"},
     {"GMP_DEFAULT_PRIORITY", CONFIG_INTEGER, AT(default_priority), "2", 0, 3,
      "priority of a message that names none: 0 immediate, 1 high, 2 medium, 3 low"},
+    {"GMP_PRIORITY_AGE", CONFIG_INTEGER, AT(priority_age), "3600", 0, 31536000,
+     "seconds after which a message that is due rises by one priority, and again, but not to 0; "
+     "0: never"},
     {"GMP_SYNC_INTERVAL", CONFIG_INTEGER, AT(sync_interval), "300", 1, 86400,
      "seconds between polls of a tenant without news while no rules are stored"},
     {"GMP_TIMEZONE", CONFIG_TEXT, AT(timezone), "Europe/Rome", 0, 0,

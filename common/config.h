@@ -36,6 +36,7 @@ struct config {
     struct config_delays retry_delays;
     int64_t batch_size_per_account;
     int64_t default_priority;
+    int64_t priority_age;  /* seconds; 0: never */
     int64_t sync_interval; /* seconds */
     char *timezone;
     char *client_sync_url;

@@ -1075,6 +1075,12 @@ COMMENT ON COLUMN mailproxy.queue.lease_epoch IS 'The worker (worker.epoch) that
 COMMENT ON COLUMN mailproxy.queue.attempts IS 'Claims so far, ended or not: a message that kills its worker is seen here.';
 
 --
+-- Name: COLUMN queue.priority; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.queue.priority IS 'By which it is claimed: message.priority at first, less by one for each GMP_PRIORITY_AGE seconds that it has been due behind higher ones of its account, but not 0 for that.';
+
+--
 -- Name: COLUMN queue.waits_for_account; Type: COMMENT; Schema: mailproxy; Owner: -
 --
 
@@ -1682,6 +1688,12 @@ COMMENT ON TABLE mailproxy.message IS 'One narrow row per accepted message. It h
 --
 
 COMMENT ON COLUMN mailproxy.message.finished_at IS 'When it was sent, became an error or was cancelled.';
+
+--
+-- Name: COLUMN message.priority; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.message.priority IS 'What the client asked for, 0 to 3: 0 immediate, 1 high, 2 medium, 3 low. Never changed by waiting.';
 
 --
 -- Name: COLUMN message.retries; Type: COMMENT; Schema: mailproxy; Owner: -

@@ -3,9 +3,12 @@
 import threading
 import time
 
+import pytest
 from support.programs import message
 from support.relay import count_open
 from support.waiting import wait_for
+
+LEASED = "SELECT count(*) FROM mailproxy.queue WHERE state = 'leased'"
 
 
 def test_the_reply_to_the_dot_blocks_no_other_session(new_system, relay):
@@ -88,15 +91,56 @@ def test_urgent_mail_passes_by_what_its_worker_already_holds(new_system, relay):
     api = system.add_tenant()
     system.add_account(api, relay, max_connections=1)
     api.enqueue(*[message(f"m{i}") for i in range(10)])
-    leased = "SELECT count(*) FROM mailproxy.queue WHERE state = 'leased'"
-    wait_for(lambda: system.value(leased) == 10 and relay.count("dot") == 1, "the worker to hold all ten")
+    wait_for(lambda: system.value(LEASED) == 10 and relay.count("dot") == 1, "the worker to hold all ten")
     api.enqueue(message("urgent", priority=0))
-    wait_for(lambda: system.value(leased) == 11, "it to hold the urgent one too")
+    wait_for(lambda: system.value(LEASED) == 11, "it to hold the urgent one too")
     gate.set()
     system.wait_all_final()
     assert relay.ids()[0] == "m0"
     assert relay.ids().index("urgent") <= 5, "at once, but for what goes out while the claim's answer is on its way"
     assert [i for i in relay.ids() if i != "urgent"] == [f"m{i}" for i in range(10)]
+
+
+def test_what_has_been_due_for_long_goes_out_before_higher_priorities_that_came_later(new_system, relay):
+    system = new_system(workers=0)
+    api = system.add_tenant()
+    system.add_account(api, relay, max_connections=1, batch_size=1)
+    api.enqueue(*[message(f"old{i}", priority=3) for i in range(3)], *[message(f"late{i}", priority=3) for i in range(2)])
+    api.enqueue(*[message(f"high{i}", priority=1) for i in range(3)], message("urgent", priority=0))
+    system.rows("UPDATE mailproxy.queue q SET due_at = due_at - interval '90 minutes', priority = 2 FROM mailproxy.message m"
+                " WHERE m.message_pk = q.message_pk AND m.message_id LIKE 'old%%'")  # as after an hour
+    system.rows("UPDATE mailproxy.queue q SET due_at = due_at - interval '2 hours' FROM mailproxy.message m"
+                " WHERE m.message_pk = q.message_pk AND m.message_id = 'old1'")
+    system.rows("UPDATE mailproxy.account_state SET gate_until = now() + interval '1 hour', gate_reason = 'a limit'")
+    system.start_worker()
+    risen = "SELECT count(*) FROM mailproxy.queue q JOIN mailproxy.message m USING (message_pk) WHERE q.priority < m.priority - 1"
+    wait_for(lambda: system.value(risen) == 1, "the one that has been due for more than two hours to rise again")
+    assert {m["id"]: m["priority"] for m in api.messages()}["old1"] == 3, "what the client asked for"
+    api.post("/commands/run-now")
+    system.wait_all_final()
+    assert relay.ids() == ["urgent", "old1", "high0", "high1", "high2", "old0", "old2", "late0", "late1"]
+
+
+@pytest.mark.parametrize("age, expected", [
+    (1, ["low0", "low1", "low2", "high0", "high1"]), (0, ["low0", "high0", "high1", "low1", "low2"]),
+], ids=["after a second", "never"])
+def test_what_waits_for_long_in_a_workers_hands_rises_too(new_system, relay, age, expected):
+    gate = threading.Event()
+    relay.on("dot", lambda *_: gate.wait(60) and None)
+    system = new_system(workers=0, GMP_PRIORITY_AGE=age)
+    api = system.add_tenant()
+    system.add_account(api, relay, max_connections=1)
+    api.enqueue(*[message(f"low{i}", priority=3) for i in range(3)])
+    system.start_worker()
+    held = "SELECT count(*) FROM mailproxy.queue WHERE leased_at < now() - interval '4 seconds'"
+    wait_for(lambda: system.value(held) == 3 and relay.count("dot") == 1, "the worker to have held all three for long enough")
+    api.enqueue(message("high0", priority=1), message("high1", priority=1))
+    wait_for(lambda: relay.count("dot") == 1 and system.value(LEASED) == 5, "it to hold the high ones too")
+    api.enqueue(message("last", priority=3))
+    wait_for(lambda: system.value(LEASED) == 6, "it to have put the high ones in their place")
+    gate.set()
+    system.wait_all_final()
+    assert relay.ids() == expected + ["last"]
 
 
 def test_a_message_waits_for_its_time(new_system, relay):

@@ -10,10 +10,11 @@ import re
 import psycopg
 import pytest
 from support.builds import ROOT
+from support.queue_sql import options_of_the_programs
 
 BIG = ["message", "queue", "rate_bucket", "event", "attempt", "message_body", "command_log"]
 HOT = ["claim/claim_messages", "claim/return_claims", "claim/recover_leases", "claim/list_suspended_leases", "claim/end_worker",
-       "record/record_attempts", "sweep/promote_due", "sweep/purge_rates", "sweep/reap_workers", "intake/enqueue_messages",
+       "record/record_attempts", "sweep/promote_due", "sweep/purge_rates", "sweep/raise_priorities", "sweep/reap_workers", "intake/enqueue_messages",
        "intake/replace_messages", "control/list_messages", "control/list_events", "control/cleanup_messages",
        "control/delete_messages", "control/find_message_tenants", "control/count_pending", "authorize/take_token", "report/claim_tenants",
        "report/load_events", "report/acknowledge_reports", "sweep/fold_counters", "metrics/read_account_counters",
@@ -22,6 +23,7 @@ HOT = ["claim/claim_messages", "claim/return_claims", "claim/recover_leases", "c
 # Indexes that are read without a condition: (statement, index).
 UNCONDITIONAL = {
     ("claim_messages", "queue_ready"),  # its first entry: LIMIT 1
+    ("raise_priorities", "queue_ready"),  # as above
     ("read_untold", "event_tenant_id_event_pk_idx"),  # event_unreported of a day: nothing but what is asked for
     ("reap_workers", "queue_leased"),  # what is in flight, and nothing unless a worker died
     ("read_service", "queue_leased"),  # what is in flight
@@ -61,11 +63,6 @@ INSERT INTO mailproxy.event (message_pk, event_at, reported_at, event_type, tena
 INSERT INTO mailproxy.command_log (command_at, endpoint, tenant_id, payload)
      SELECT now() + i * interval '1 second', 'addMessages', 't' || 1 + i % 20, '{}' FROM generate_series(1, 50000) i;
 """
-
-
-def options_of_the_programs():
-    """What libpq's connections of the programs begin with."""
-    return re.search(r'"(-c enable_[^"]*)"', pathlib.Path(ROOT, "common", "db.c").read_text()).group(1)
 
 
 @pytest.fixture(scope="module", params=["full", "empty"])

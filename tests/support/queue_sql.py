@@ -1,6 +1,7 @@
 """The workers' hot statements, driven from a test without a worker: claims, records and the death of who made them."""
 
 import pathlib
+import re
 
 import psycopg
 
@@ -9,6 +10,11 @@ from .builds import ROOT
 
 def statement(name):
     return pathlib.Path(ROOT, "sql", "statements", name + ".sql").read_text()
+
+
+def options_of_the_programs():
+    """What libpq's connections of the programs begin with."""
+    return re.search(r'"(-c enable_[^"]*)"', pathlib.Path(ROOT, "common", "db.c").read_text()).group(1)
 
 
 def change_queue_row(api, message_id, sql, *params):
@@ -21,7 +27,7 @@ class Claimer:
     """One worker's connection and epoch."""
 
     # The columns of claim_messages that tests look at.
-    AGAIN_MS, REJECTED, PK, TOKEN, ACCOUNT, CONNECTIONS = 0, 1, 2, 3, 17, 30
+    AGAIN_MS, REJECTED, PK, TOKEN, PRIORITY, ACCOUNT, CONNECTIONS = 0, 1, 2, 3, 8, 17, 30
 
     def __init__(self, url):
         self.conn = psycopg.connect(url, autocommit=True, options="-c enable_seqscan=off -c jit=off", prepare_threshold=None)

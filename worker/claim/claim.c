@@ -195,6 +195,16 @@ static struct claim_tenant *claim_read_tenant(const PGresult *res, int row)
     return t;
 }
 
+int32_t claim_priority(const struct claim *claim, int64_t now_mono_ms)
+{
+    int64_t risen;
+
+    if (claim->priority <= 1 || claim->priority_age_ms == 0)
+        return claim->priority;
+    risen = (now_mono_ms - claim->claimed_mono_ms) / claim->priority_age_ms;
+    return risen >= claim->priority - 1 ? 1 : claim->priority - (int32_t)risen;
+}
+
 struct claim_outlook claim_read_outlook(const PGresult *res)
 {
     struct claim_outlook ret = {.again_ms = -1};
@@ -228,6 +238,7 @@ enum err claim_read_row(const PGresult *res, int row, const struct config *confi
     }
     claim->retries = (int32_t)db_int(res, row, CLAIM_RETRIES);
     claim->priority = (int32_t)db_int(res, row, CLAIM_PRIORITY);
+    claim->priority_age_ms = config->priority_age * 1000;
     claim->size_octets = (int32_t)db_int(res, row, CLAIM_SIZE_OCTETS);
     claim->attachments = (int32_t)db_int(res, row, CLAIM_ATTACHMENTS);
     claim->message_id = claim_copy(res, row, CLAIM_MESSAGE_ID, &failed);

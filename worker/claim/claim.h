@@ -65,7 +65,8 @@ struct claim {
                          time */
     int32_t attempt;  /* 1 for the first claim */
     int32_t retries;  /* entries of the schedule used up */
-    int32_t priority; /* 0 goes first */
+    int32_t priority; /* as the queue had it: 0 goes first; see claim_priority() */
+    int64_t priority_age_ms;           /* GMP_PRIORITY_AGE; 0: it does not rise */
     int32_t size_octets;               /* of content and attachments as stored */
     int32_t attachments;               /* rows of message_attachment */
     struct config_delays retry_delays; /* account's, else tenant's, else the service's */
@@ -79,6 +80,12 @@ struct claim {
 };
 
 void claim_free(struct claim *claim); /* NULL is fine; wipes nothing: secrets in it are sealed */
+
+/*
+ * Which priority it has by now: what waits in a worker's hands rises as in the queue, by one each
+ * priority_age_ms, to 1 at most.
+ */
+int32_t claim_priority(const struct claim *claim, int64_t now_mono_ms);
 
 /* What an answer to claim_messages says beside its claims. */
 struct claim_outlook {

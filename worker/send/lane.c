@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/clock.h"
+
 static int lane_compare(const void *a, const void *b)
 {
     const struct lane *left = a, *right = b;
@@ -80,10 +82,12 @@ void lane_free(void **tree, struct lanes *lanes, struct lane *lane)
 void lane_push_mail(struct lanes *hungry, struct lane *lane, struct lane_mail *m, bool in_front)
 {
     struct lane_mail *before = in_front ? NULL : TAILQ_LAST(&lane->waiting, lane_mails);
+    int64_t now_ms = clock_mono_ms();
+    int32_t priority = claim_priority(m->claim, now_ms);
 
     if (lane->waiting_count++ == 0)
         TAILQ_INSERT_TAIL(hungry, lane, hungry_link);
-    while (before && before->claim->priority > m->claim->priority)
+    while (before && claim_priority(before->claim, now_ms) > priority)
         before = TAILQ_PREV(before, lane_mails, link);
     if (before)
         TAILQ_INSERT_AFTER(&lane->waiting, before, m, link);

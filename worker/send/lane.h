@@ -68,8 +68,8 @@ struct lane *lane_find(void **tree, struct lanes *lanes, const struct claim_acco
 uint32_t lane_connections_max(const struct lane *lane, uint32_t allowed, int64_t now_ms);
 void lane_free(void **tree, struct lanes *lanes, struct lane *lane); /* must be empty */
 
-/* By priority, then as they come; one that had its turn already goes in front. `hungry` are the
- * lanes with waiting mails. */
+/* By priority, then as they come, behind what has risen meanwhile; one that had its turn already
+ * goes in front. `hungry` are the lanes with waiting mails. */
 void lane_push_mail(struct lanes *hungry, struct lane *lane, struct lane_mail *m, bool in_front);
 void lane_remove_mail(struct lanes *hungry, struct lane *lane, struct lane_mail *m);
 struct lane_mail *lane_pop_mail(struct lanes *hungry,

@@ -16,6 +16,7 @@ enum {
     SWEEP_FOLD_MS = 60 * 1000,
     SWEEP_RATES_MS = 60 * 1000,
     SWEEP_RATES_MAX = 5000,
+    SWEEP_RAISE_MS = 10 * 1000,
     SWEEP_RETRY_MS = 1000,
     SWEEP_RECONNECT_MS =
         5000, /* db_async tries at least every 2 s, and a heartbeat follows at once */
@@ -35,7 +36,7 @@ struct sweeper {
     void *arg;
     int64_t epoch;
     int64_t reap_from_ms; /* by the loop's clock */
-    struct sweep_chore promote, reap, partitions, fold, rates;
+    struct sweep_chore promote, reap, partitions, fold, rates, raise;
 };
 
 /* Ask the database for one chore's work; the next turn follows its answer. */
@@ -207,6 +208,34 @@ static void sweep_rates(void *arg)
     sweep_ask(&s->rates, &SQL_PURGE_RATES, &params, sweep_rates_purged, sweep_rates);
 }
 
+/* ---- raise: no priority waits for ever behind a higher one ---- */
+
+static void sweep_raise(void *arg);
+
+static void sweep_raised(void *arg, enum err rc, const PGresult *res, const struct error *err)
+{
+    struct sweeper *s = arg;
+    struct log_line l;
+
+    if (sweep_failed(&s->raise, rc, err, sweep_raise))
+        return;
+    if (db_int(res, 0, 0)) {
+        log_begin(&l, LOG_INFO, "sweep", "priorities_raised");
+        log_int(&l, "messages", db_int(res, 0, 0));
+        log_end(&l);
+    }
+    event_timer_start(s->loop, &s->raise.timer, SWEEP_RAISE_MS, sweep_raise, s);
+}
+
+static void sweep_raise(void *arg)
+{
+    struct sweeper *s = arg;
+    struct db_params params = {0};
+
+    db_param_int(&params, s->config->priority_age);
+    sweep_ask(&s->raise, &SQL_RAISE_PRIORITIES, &params, sweep_raised, sweep_raise);
+}
+
 /* ---- what callers see ---- */
 
 static void sweep_start(struct sweeper *s, struct sweep_chore *chore, event_timer_fn *fn)
@@ -222,6 +251,7 @@ static void sweep_stop(struct sweeper *s)
     event_timer_stop(s->loop, &s->partitions.timer);
     event_timer_stop(s->loop, &s->fold.timer);
     event_timer_stop(s->loop, &s->rates.timer);
+    event_timer_stop(s->loop, &s->raise.timer);
 }
 
 void sweep_set_epoch(struct sweeper *s, int64_t epoch)
@@ -235,6 +265,8 @@ void sweep_set_epoch(struct sweeper *s, int64_t epoch)
     sweep_start(s, &s->partitions, sweep_partitions);
     sweep_start(s, &s->fold, sweep_fold);
     sweep_start(s, &s->rates, sweep_rates);
+    if (s->config->priority_age)
+        sweep_start(s, &s->raise, sweep_raise);
 }
 
 void sweep_connected(struct sweeper *s)
@@ -258,7 +290,7 @@ enum err sweep_new(struct event_loop *loop, struct db_async *db, const struct co
     s->fn = fn;
     s->arg = arg;
     s->promote.sweeper = s->reap.sweeper = s->partitions.sweeper = s->fold.sweeper = s;
-    s->rates.sweeper = s;
+    s->rates.sweeper = s->raise.sweeper = s;
     *ret = s;
     return ERR_OK;
 }

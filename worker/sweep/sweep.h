@@ -1,6 +1,6 @@
 /*
- * sweep.h - the chores between deliveries: promote what has become due, take over from dead
- * workers, make partitions.
+ * sweep.h - the chores between deliveries: promote what has become due, raise what waits
+ * behind higher priorities, take over from dead workers, make partitions.
  */
 #ifndef WORKER_SWEEP_SWEEP_H
 #define WORKER_SWEEP_SWEEP_H
