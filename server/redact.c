@@ -81,6 +81,7 @@ static const struct redact_name redact_names[] = {
     {"messages", REDACT_OBJECTS},
     {"mime_type", REDACT_KEEP},
     {"name", REDACT_KEEP},
+    {"oauth_client_auth", REDACT_KEEP},
     {"oauth_client_id", REDACT_KEEP},
     {"oauth_grant", REDACT_KEEP},
     {"oauth_scope", REDACT_KEEP},

@@ -73,6 +73,21 @@ CREATE TYPE mailproxy.message_state AS ENUM (
 COMMENT ON TYPE mailproxy.message_state IS 'queued: has a queue row; the others are final and have none.';
 
 --
+-- Name: oauth_client_auth; Type: TYPE; Schema: mailproxy; Owner: -
+--
+
+CREATE TYPE mailproxy.oauth_client_auth AS ENUM (
+    'body',
+    'basic'
+);
+
+--
+-- Name: TYPE oauth_client_auth; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON TYPE mailproxy.oauth_client_auth IS 'How a token endpoint gets to know the client (RFC 6749 2.3.1): in the form of the request, or by HTTP Basic; client_secret_post and client_secret_basic of RFC 7591.';
+
+--
 -- Name: oauth_grant; Type: TYPE; Schema: mailproxy; Owner: -
 --
 
@@ -889,6 +904,7 @@ CREATE TABLE mailproxy.account (
     tls_client_cert_expires_at timestamp with time zone,
     tls_client_key_sealed bytea,
     tls_client_key_key_id text,
+    oauth_client_auth mailproxy.oauth_client_auth DEFAULT 'body'::mailproxy.oauth_client_auth NOT NULL,
     CONSTRAINT account_batch_size_is_positive CHECK ((batch_size > 0)),
     CONSTRAINT account_client_certificate_is_whole CHECK ((num_nulls(tls_client_cert, tls_client_cert_expires_at, tls_client_key_sealed, tls_client_key_key_id) = ANY (ARRAY[0, 4]))),
     CONSTRAINT account_dsn_notify_is_known CHECK ((dsn_notify ~ '^(NEVER|(SUCCESS|FAILURE|DELAY)(,(SUCCESS|FAILURE|DELAY)){0,2})$'::text)),
@@ -899,6 +915,7 @@ CREATE TABLE mailproxy.account (
     CONSTRAINT account_imap_port_is_tcp CHECK (((imap_port >= 1) AND (imap_port <= 65535))),
     CONSTRAINT account_limits_are_positive CHECK (((limit_per_minute > 0) AND (limit_per_hour > 0) AND (limit_per_day > 0))),
     CONSTRAINT account_max_connections_is_positive CHECK ((max_connections > 0)),
+    CONSTRAINT account_oauth_basic_needs_a_secret CHECK (((oauth_client_auth <> 'basic'::mailproxy.oauth_client_auth) OR (oauth_client_secret_sealed IS NOT NULL))),
     CONSTRAINT account_oauth_is_whole CHECK (
 CASE oauth_grant
     WHEN 'token'::mailproxy.oauth_grant THEN ((oauth_token_sealed IS NOT NULL) AND (num_nonnulls(oauth_token_url, oauth_client_id, oauth_scope, oauth_client_secret_sealed, oauth_refresh_token_sealed) = 0))
@@ -1034,6 +1051,12 @@ COMMENT ON COLUMN mailproxy.account.tls_client_cert_expires_at IS 'notAfter of t
 --
 
 COMMENT ON COLUMN mailproxy.account.tls_client_key_sealed IS 'The private key of tls_client_cert in PEM, sealed as password_sealed is.';
+
+--
+-- Name: COLUMN account.oauth_client_auth; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.account.oauth_client_auth IS 'How oauth_client_id and the secret go to oauth_token_url.';
 
 --
 -- Name: queue; Type: TABLE; Schema: mailproxy; Owner: -

@@ -27,7 +27,7 @@ enum err account_certificate_seal(const struct secret_ring *keys, const char *te
                                   const char *account_id, struct account_certificate *certificate,
                                   struct error *err) MUST_CHECK;
 void account_certificate_clear(struct account_certificate *certificate);
-/* $41 to $44 of upsert_account. */
+/* $42 to $45 of upsert_account. */
 void account_certificate_set_params(struct db_params *p,
                                     const struct account_certificate *certificate);
 /* From the two columns of list_accounts that begin with `column`. */

@@ -11,7 +11,8 @@
 enum { ACCOUNT_OAUTH_HOST_OCTETS = 256 };
 
 static const char *const account_oauth_of_endpoint[] = {
-    "oauth_grant", "oauth_client_id", "oauth_client_secret", "oauth_refresh_token", "oauth_scope"};
+    "oauth_grant",         "oauth_client_id", "oauth_client_secret",
+    "oauth_refresh_token", "oauth_scope",     "oauth_client_auth"};
 
 void account_oauth_read(const cJSON *body, struct account_oauth *ret)
 {
@@ -20,6 +21,7 @@ void account_oauth_read(const cJSON *body, struct account_oauth *ret)
         .token_url = value_given(body, "oauth_token_url"),
         .client_id = value_given(body, "oauth_client_id"),
         .scope = value_given(body, "oauth_scope"),
+        .client_auth = value_given(body, "oauth_client_auth"),
         .client_secret = value_given(body, "oauth_client_secret"),
         .refresh_token = value_given(body, "oauth_refresh_token"),
         .token = value_given(body, "oauth_token"),
@@ -88,6 +90,8 @@ static void account_oauth_check_grant(struct fields *f, const struct account_oau
 {
     if (!oauth->client_id)
         fields_refuse(f, "oauth_client_id", "is needed with oauth_token_url");
+    if (oauth->client_auth && !strcmp(oauth->client_auth, "basic") && !oauth->client_secret)
+        fields_refuse(f, "oauth_client_secret", "is needed for oauth_client_auth basic");
     if (!strcmp(oauth->grant, "refresh_token") && !oauth->refresh_token)
         fields_refuse(f, "oauth_refresh_token", "is needed for oauth_grant refresh_token");
     if (!strcmp(oauth->grant, "client_credentials") && !oauth->client_secret)
@@ -178,6 +182,7 @@ void account_oauth_set_params(struct db_params *p, const struct account_oauth *o
     account_secret_param(p, &oauth->client_secret_sealed);
     account_secret_param(p, &oauth->refresh_token_sealed);
     account_secret_param(p, &oauth->token_sealed);
+    db_param_text(p, oauth->client_auth);
 }
 
 void account_oauth_append(struct object *o, const PGresult *res, int row, int column)
@@ -186,4 +191,5 @@ void account_oauth_append(struct object *o, const PGresult *res, int row, int co
     object_text(o, "oauth_token_url", db_str(res, row, column + 1));
     object_text(o, "oauth_client_id", db_str(res, row, column + 2));
     object_text(o, "oauth_scope", db_str(res, row, column + 3));
+    object_text(o, "oauth_client_auth", db_str(res, row, column + 4));
 }

@@ -20,6 +20,7 @@
 struct account_oauth {
     const char *grant; /* of the type mailproxy.oauth_grant; NULL: the account has no OAuth */
     const char *token_url, *client_id, *scope;
+    const char *client_auth; /* of the type mailproxy.oauth_client_auth; NULL: body */
     const char *client_secret, *refresh_token, *token;
     struct sealed client_secret_sealed, refresh_token_sealed, token_sealed;
 };
@@ -31,9 +32,9 @@ enum err account_oauth_seal(const struct secret_ring *keys, const char *tenant_i
                             const char *account_id, struct account_oauth *oauth,
                             struct error *err) MUST_CHECK;
 void account_oauth_clear(struct account_oauth *oauth);
-/* $31 to $40 of upsert_account. */
+/* $31 to $41 of upsert_account. */
 void account_oauth_set_params(struct db_params *p, const struct account_oauth *oauth);
-/* From the four columns of list_accounts that begin with `column`. */
+/* From the five columns of list_accounts that begin with `column`. */
 void account_oauth_append(struct object *o, const PGresult *res, int row, int column);
 
 #endif

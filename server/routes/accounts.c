@@ -209,7 +209,7 @@ static const char *accounts_warning(const PGresult *res, int row)
         return "credentials are sent over a plain connection";
     if (tls && !db_bool(res, row, 22))
         return "the server's certificate is not verified";
-    if (db_bool(res, row, 34))
+    if (db_bool(res, row, 35))
         return "the client certificate has expired";
     return NULL;
 }
@@ -248,7 +248,7 @@ static void accounts_append_row(const PGresult *res, int row, struct buf *out)
     object_text(&o, "dsn_notify", db_str(res, row, 26));
     object_text(&o, "dsn_ret", db_str(res, row, 27));
     account_oauth_append(&o, res, row, 28);
-    account_certificate_append(&o, res, row, 32);
+    account_certificate_append(&o, res, row, 33);
     object_text(&o, "warning", accounts_warning(res, row));
     object_close(&o);
 }

@@ -114,6 +114,7 @@ static const char *shapes_check_ret(const cJSON *value)
                : "is neither 'full' nor 'hdrs'";
 }
 
+static const char *const shapes_client_auths[] = {"body", "basic", NULL};
 static const char *const shapes_grants[] = {"client_credentials", "refresh_token", "token", NULL};
 
 /* It goes into a SASL message whose fields a control character would end (RFC 7628 section 3.1),
@@ -146,6 +147,8 @@ static const struct field shapes_account_new_fields[] = {
      .doc = "The token endpoint. AUTH is OAUTHBEARER or XOAUTH2 then, with user and an access token from there."},
     {"oauth_client_id", FIELD_LINE, .doc = "The application's id there."},
     {"oauth_client_secret", FIELD_LINE, .max = SHAPES_GRANT_OCTETS, .doc = "Stored sealed, never shown."},
+    {"oauth_client_auth", FIELD_TEXT, .labels = shapes_client_auths,
+     .doc = "How the endpoint gets to know id and secret: in the body of the request (default), or by HTTP Basic."},
     {"oauth_refresh_token", FIELD_LINE, .max = SHAPES_GRANT_OCTETS,
      .doc = "Stored sealed, never shown; a newer one that the endpoint hands out is kept in its place."},
     {"oauth_scope", FIELD_LINE, .doc = "Scopes, separated by spaces; default: the endpoint's own."},
@@ -234,6 +237,7 @@ static const struct field shapes_account_fields[] = {
     {"oauth_token_url", FIELD_TEXT, .doc = "The token endpoint."},
     {"oauth_client_id", FIELD_TEXT, .doc = "The application's id there."},
     {"oauth_scope", FIELD_TEXT, .doc = "What is asked for there."},
+    {"oauth_client_auth", FIELD_TEXT, .labels = shapes_client_auths, .doc = "How it gets to know id and secret."},
     {"tls_client_cert", FIELD_TEXT, .doc = "The certificate to show to a relay that asks for one; its key is set."},
     {"tls_client_cert_expires_at", FIELD_TEXT, .doc = "When it ends. ISO 8601, UTC."},
     {"warning", FIELD_TEXT, .doc = "What an operator should know about how the account is set up."},

@@ -20,6 +20,10 @@ BAD = [
     ({"oauth_client_secret": None}, "oauth_client_secret"),
     ({"oauth_client_secret": "w\n"}, "oauth_client_secret"),
     ({"oauth_client_secret": "w" * 10000}, "oauth_client_secret"),
+    ({"oauth_client_auth": "digest"}, "oauth_client_auth"),
+    ({"oauth_client_auth": 5}, "oauth_client_auth"),
+    ({"oauth_client_auth": "basic", "oauth_client_secret": None, "oauth_refresh_token": "r"}, "oauth_client_secret"),
+    ({"oauth_client_auth": "basic", "oauth_token_url": None, "oauth_client_id": None, "oauth_client_secret": None}, "oauth_client_auth"),
     ({"oauth_token": "word-2"}, "oauth_token"),
     ({"oauth_token": "a b"}, "oauth_token"),
     ({"oauth_token": "a\x01auth=Bearer b"}, "oauth_token"),
@@ -40,6 +44,7 @@ def test_what_does_not_go_together_is_422_and_named(served, change, field):
 
 FINE = [
     {}, {"oauth_grant": "client_credentials"}, {"oauth_refresh_token": "r"}, {"oauth_grant": "refresh_token", "oauth_refresh_token": "r"},
+    {"oauth_client_auth": "basic"}, {"oauth_client_auth": "body", "oauth_refresh_token": "r", "oauth_client_secret": None},
     {"oauth_refresh_token": "r", "oauth_client_secret": None}, {"use_tls": None, "port": 465},
     {"oauth_token_url": "http://localhost:8080/token"}, {"oauth_token_url": "http://[::1]/token"},
     {"host": "localhost", "use_tls": False},
@@ -55,7 +60,9 @@ def test_what_goes_together_is_stored_and_shown_without_secrets(served, change):
     shown = next(a for a in served.api.get("/accounts").json["accounts"] if a["id"] == "oauth")
     grant = "token" if "oauth_token" in body else "refresh_token" if "oauth_refresh_token" in body else "client_credentials"
     assert shown["oauth_grant"] == grant
-    assert {k for k in shown if k.startswith("oauth_")} <= {"oauth_grant", "oauth_token_url", "oauth_client_id", "oauth_scope"}
+    assert {k for k in shown if k.startswith("oauth_")} <= {
+        "oauth_grant", "oauth_token_url", "oauth_client_id", "oauth_scope", "oauth_client_auth"}
+    assert shown.get("oauth_client_auth") == (None if grant == "token" else body.get("oauth_client_auth", "body"))
 
 
 def test_an_update_without_the_fields_ends_oauth(served):

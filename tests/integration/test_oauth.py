@@ -2,6 +2,7 @@
 
 import subprocess
 import threading
+from urllib.parse import quote
 
 import pytest
 from support.oauth import Doorman, TokenEndpoint
@@ -71,6 +72,28 @@ def test_a_token_is_fetched_and_used_by_what_the_relay_offers(start, relay, endp
     assert endpoint.requests == [{
         "grant_type": "client_credentials", "client_id": endpoint.CLIENT_ID, "client_secret": endpoint.CLIENT_SECRET,
         "scope": "https://mail.example.com/.default"}]
+
+
+@pytest.mark.parametrize("kind", ["client_credentials", "refresh_token"])
+def test_the_client_is_told_by_basic_where_the_endpoint_wants_that(start, relay, new_endpoint, kind):
+    endpoint = new_endpoint(basic=True, rotates=True)
+    doorman = Doorman(relay)
+    send(start(relay, **getattr(endpoint, kind)(oauth_client_auth="basic")), "m1")
+    assert doorman.tokens == endpoint.tokens
+    form, = endpoint.requests
+    assert (form["client_id"], form["client_secret"], form["grant_type"]) == (endpoint.CLIENT_ID, endpoint.CLIENT_SECRET, kind)
+
+
+def test_an_endpoint_that_does_not_decode_basic_quotes_no_secret(start, relay, new_endpoint):
+    endpoint = new_endpoint(basic=True)
+    Doorman(relay)
+    endpoint.on_request = lambda form: (401, {
+        "error": "invalid_client", "error_description": f"No '{quote(form['client_secret'], safe='')}', no '{form['client_secret']}'."})
+    api = start(relay, **endpoint.client_credentials(oauth_client_auth="basic"))
+    api.enqueue(message("m1"))
+    reason = deferred_reason(api, "m1")
+    assert "answered 401 invalid_client: No '" in reason
+    assert "s3cret" not in reason and "s3cret" not in api.system.logs()
 
 
 def test_two_workers_fetch_one_token_for_many_messages(start, relay, endpoint):

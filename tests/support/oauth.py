@@ -5,7 +5,7 @@ import itertools
 import json
 import threading
 from http.server import BaseHTTPRequestHandler
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, unquote_plus
 
 from .ports import free_port
 from .relay import CUT
@@ -27,14 +27,15 @@ class TokenEndpoint:
     requests    the form of every request
     tokens      every access token given out, in order
     expires_in  what it says of them; None: nothing
+    basic       id and secret come by HTTP Basic (RFC 6749 section 2.3.1), and not in the form; `requests` shows them all the same
     rotates     each refresh token is good once, and a new one comes with the access token
     on_request  None, or a callable(form) that returns (status, dict or octets), or None for the usual
     """
 
     CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN = "proxy", "s3cret/+&=word", "first-refresh/+&=token"
 
-    def __init__(self, expires_in=3600, rotates=False):
-        self.expires_in, self.rotates = expires_in, rotates
+    def __init__(self, expires_in=3600, rotates=False, basic=False):
+        self.expires_in, self.rotates, self.basic = expires_in, rotates, basic
         self.requests, self.tokens = [], []
         self.refresh_tokens = {self.REFRESH_TOKEN}  # that are good
         self.every_refresh_token = [self.REFRESH_TOKEN]
@@ -81,6 +82,10 @@ class TokenEndpoint:
         octets = handler.rfile.read(int(handler.headers.get("Content-Length") or 0))
         assert handler.headers["Content-Type"] == "application/x-www-form-urlencoded"
         form = {k: v[0] for k, v in parse_qs(octets.decode(), strict_parsing=True).items()}
+        if self.basic:
+            form = self._basic(form, handler.headers.get("Authorization"))
+        else:
+            assert "Authorization" not in handler.headers
         with self.lock:
             self.requests.append(form)
         status, data = (self.on_request and self.on_request(form)) or self._answer(form)
@@ -93,6 +98,14 @@ class TokenEndpoint:
             handler.wfile.write(octets)
         except OSError:
             handler.close_connection = True
+
+    @staticmethod
+    def _basic(form, authorization):
+        assert not {"client_id", "client_secret"} & form.keys()
+        method, credentials = (authorization or "Basic Og==").split()
+        assert method == "Basic"
+        names = ("client_id", "client_secret")
+        return form | dict(zip(names, map(unquote_plus, base64.b64decode(credentials).decode().split(":"))))
 
     def _answer(self, form):
         if (form.get("client_id"), form.get("client_secret")) != (self.CLIENT_ID, self.CLIENT_SECRET):

@@ -46,10 +46,30 @@ static void test_a_form_holds_what_the_grant_has_and_nothing_is_misread(void **s
     }
 }
 
+static void test_a_client_by_basic_is_encoded_and_not_in_the_form(void **state)
+{
+    const struct grant grant = {.client_id = grant_text("id:\xc3\xa4"),
+                                .client_secret = grant_text("s:e c+r%t"),
+                                .basic = true};
+    struct buf form = BUF_INIT(4096), id = BUF_INIT(4096), secret = BUF_INIT(4096);
+
+    (void)state;
+    grant_write_form(&grant, &form);
+    buf_append_char(&form, '\0');
+    grant_write_client(&grant, &id, &secret);
+    assert_string_equal(form.data, "grant_type=client_credentials");
+    assert_string_equal(id.data, "id%3A%C3%A4");
+    assert_string_equal(secret.data, "s%3Ae%20c%2Br%25t");
+    buf_wipe(&form);
+    buf_clear(&id);
+    buf_wipe(&secret);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_form_holds_what_the_grant_has_and_nothing_is_misread),
+        cmocka_unit_test(test_a_client_by_basic_is_encoded_and_not_in_the_form),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -32,6 +32,7 @@ enum grant_column {
     GRANT_REFRESH_TOKEN_KEY,
     GRANT_NEWER,
     GRANT_NEWER_KEY,
+    GRANT_CLIENT_AUTH,
 };
 
 void grant_clear(struct grant *grant)
@@ -131,8 +132,10 @@ static enum err grant_read_request(const PGresult *res, const struct secret_ring
                                    struct error *err)
 {
     char context[SECRET_CONTEXT_OCTETS];
+    const char *client_auth = db_str(res, 0, GRANT_CLIENT_AUTH);
     enum err rc = grant_copy(res, GRANT_URL, &grant->url, err);
 
+    grant->basic = client_auth && !strcmp(client_auth, "basic");
     if (!rc)
         rc = grant_copy(res, GRANT_CLIENT_ID, &grant->client_id, err);
     if (!rc)
@@ -170,11 +173,8 @@ enum err grant_read(const PGresult *res, const struct secret_ring *keys,
 
 /* application/x-www-form-urlencoded, as the URL standard serializes it: all but these is encoded.
  */
-static void grant_append_value(struct buf *out, const char *name, const char *value)
+static void grant_append_encoded(struct buf *out, const char *value)
 {
-    if (!value)
-        return;
-    buf_printf(out, "%s%s=", out->len ? "&" : "", name);
     for (const unsigned char *p = (const unsigned char *)value; *p; p++) {
         if ((*p >= '0' && *p <= '9') || (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') ||
             strchr("-._*", *p))
@@ -184,14 +184,32 @@ static void grant_append_value(struct buf *out, const char *name, const char *va
     }
 }
 
+static void grant_append_value(struct buf *out, const char *name, const char *value)
+{
+    if (!value)
+        return;
+    buf_printf(out, "%s%s=", out->len ? "&" : "", name);
+    grant_append_encoded(out, value);
+}
+
 void grant_write_form(const struct grant *grant, struct buf *out)
 {
     grant_append_value(out, "grant_type",
                        grant->refresh_token ? "refresh_token" : "client_credentials");
-    grant_append_value(out, "client_id", grant->client_id);
-    grant_append_value(out, "client_secret", grant->client_secret);
+    if (!grant->basic) {
+        grant_append_value(out, "client_id", grant->client_id);
+        grant_append_value(out, "client_secret", grant->client_secret);
+    }
     grant_append_value(out, "refresh_token", grant->refresh_token);
     grant_append_value(out, "scope", grant->scope);
+}
+
+void grant_write_client(const struct grant *grant, struct buf *id, struct buf *secret)
+{
+    grant_append_encoded(id, grant->client_id ? grant->client_id : "");
+    buf_append_char(id, '\0');
+    grant_append_encoded(secret, grant->client_secret ? grant->client_secret : "");
+    buf_append_char(secret, '\0');
 }
 
 enum err grant_seal_access(const struct secret_ring *keys, const struct grant_owner *owner,

@@ -29,6 +29,7 @@ struct grant {
     char *client_id;
     char *scope;         /* NULL: the endpoint's own */
     char *client_secret; /* a secret; NULL: a public client */
+    bool basic;          /* client_id and client_secret go by HTTP Basic, not in the form */
     char *refresh_token; /* a secret; the newest; NULL: client_credentials */
     char *origin; /* a secret; the account's own refresh token, which the newest descends from */
 };
@@ -45,6 +46,11 @@ enum err grant_read(const PGresult *res, const struct secret_ring *keys,
 
 /* The request for a new token, as a form; wipe it. */
 void grant_write_form(const struct grant *grant, struct buf *out);
+/*
+ * The client as HTTP Basic takes it (RFC 6749 section 2.3.1): id and secret, each encoded as in a
+ * form, with a NUL; an empty secret where there is none. Wipe the secret.
+ */
+void grant_write_client(const struct grant *grant, struct buf *id, struct buf *secret);
 
 /* For store_token. The refresh token goes with the one it descends from. */
 enum err grant_seal_access(const struct secret_ring *keys, const struct grant_owner *owner,

@@ -19,17 +19,13 @@
 
 #include "common/log.h"
 #include "sql/statements.h"
-#include "worker/authorize/answer.h"
-#include "worker/authorize/grant.h"
+#include "worker/authorize/endpoint.h"
 #include "worker/http_url.h"
 
 enum {
     KEEPER_EARLY_S = 60, /* before its end a token is renewed; of a short life, half of it */
-    KEEPER_CONNECT_MS = 10 * 1000,
-    KEEPER_FETCH_MS = 20 * 1000,
     KEEPER_LEASE_S = 45, /* outlasts the call and the statement that ends it */
     KEEPER_MOMENT_MS = 250,
-    KEEPER_FORM_CAP_OCTETS = 256 * 1024,
     KEEPER_DATABASE_MS = 1000,
     /* Which keeps what is in flight from asking again at once; longer pauses are the account's
        gate. */
@@ -265,8 +261,6 @@ static void keeper_fail_by(struct keeper_job *job, const struct answer *answer,
 static void keeper_fetched(void *arg, const struct http_answer *http)
 {
     struct keeper_job *job = arg;
-    const char *secrets[] = {job->grant.client_secret ? job->grant.client_secret : "",
-                             job->grant.refresh_token ? job->grant.refresh_token : "", NULL};
     struct error err;
 
     job->call = NULL;
@@ -275,7 +269,7 @@ static void keeper_fetched(void *arg, const struct http_answer *http)
                     http->refused_address ? KEEPER_PERMANENT_S : KEEPER_TEMPORARY_S);
         return;
     }
-    if (answer_read(http->status, http->body, http->body_octets, secrets, &job->answer, &err)) {
+    if (endpoint_read(&job->grant, http, &job->answer, &err)) {
         keeper_fail(job, err.text, KEEPER_TEMPORARY_S);
         return;
     }
@@ -287,28 +281,9 @@ static void keeper_fetched(void *arg, const struct http_answer *http)
 
 static void keeper_fetch(struct keeper_job *job)
 {
-    static const char *const headers[] = {"Accept: application/json", NULL};
-    struct buf form = BUF_INIT(KEEPER_FORM_CAP_OCTETS);
     struct error err;
 
-    grant_write_form(&job->grant, &form);
-    buf_append_char(&form, '\0');
-    enum err rc = buf_check(&form, "the form for a token endpoint", &err);
-    if (!rc) {
-        const struct http_request request = {
-            .url = job->grant.url,
-            .body = form.data,
-            .body_octets = form.len - 1,
-            .content_type = "application/x-www-form-urlencoded",
-            .headers = headers,
-            .connect_timeout_ms = KEEPER_CONNECT_MS,
-            .timeout_ms = KEEPER_FETCH_MS,
-            .max_octets = ANSWER_CAP_OCTETS,
-        };
-        rc = http_client_start(job->keeper->http, &request, keeper_fetched, job, &job->call, &err);
-    }
-    buf_wipe(&form);
-    if (rc)
+    if (endpoint_ask(job->keeper->http, &job->grant, keeper_fetched, job, &job->call, &err))
         keeper_fail(job, err.text, KEEPER_PERMANENT_S);
 }
 

@@ -3,7 +3,7 @@
 -- refused, 0: none  $5 integer lease, seconds
 -- Rows: lease_token, serial, token, its key id, error (while the endpoint is left alone after it), oauth_grant,
 -- oauth_token_url, oauth_client_id, oauth_scope, client secret, its key id, refresh token, its key id, newer refresh token,
--- its key id. None: the account is gone or was changed, or has no token any more.
+-- its key id, oauth_client_auth. None: the account is gone or was changed, or has no token any more.
 -- A token that is due for renewal is given out on until it expires, while it is being renewed or that has just failed.
 -- Locks: the account's row, so that it cannot be deleted meanwhile, and where the token is due its account_token row.
 -- Plan: primary keys.
@@ -44,7 +44,8 @@ SELECT l.lease_token, coalesce(k.serial, 0),
        CASE w.oauth_grant WHEN 'token' THEN w.oauth_token_key_id ELSE k.access_token_key_id END,
        e.last_error, w.oauth_grant, w.oauth_token_url, w.oauth_client_id, w.oauth_scope,
        w.oauth_client_secret_sealed, w.oauth_client_secret_key_id,
-       w.oauth_refresh_token_sealed, w.oauth_refresh_token_key_id, l.refresh_token_sealed, l.refresh_token_key_id
+       w.oauth_refresh_token_sealed, w.oauth_refresh_token_key_id, l.refresh_token_sealed, l.refresh_token_key_id,
+       w.oauth_client_auth
   FROM wanted w
   LEFT JOIN leased l ON true
   LEFT JOIN known k ON k.account_version = w.version AND k.serial > $4::bigint

@@ -4,7 +4,7 @@
 --       limit_behavior, use_tls, batch_size, created_at and updated_at in microseconds since the epoch,
 --       is_pec_account, imap_host, imap_port, imap_user, imap_ssl, name, timeout_s, max_connections, tls_verify,
 --       tls_ca, tls_pin, retry_delays as JSON, dsn_notify, dsn_ret, oauth_grant,
---       oauth_token_url, oauth_client_id, oauth_scope, tls_client_cert, tls_client_cert_expires_at in microseconds since
+--       oauth_token_url, oauth_client_id, oauth_scope, oauth_client_auth, tls_client_cert, tls_client_cert_expires_at in microseconds since
 --       the epoch, whether that is past.
 -- Locks: none.
 -- Called by: accounts_list() in server/routes/accounts.c.
@@ -13,7 +13,8 @@ SELECT a.account_id, a.tenant_id, a.host, a.port, a.username, a.ttl_s, a.limit_p
        (extract(epoch FROM a.created_at) * 1000000)::bigint, (extract(epoch FROM a.updated_at) * 1000000)::bigint,
        a.is_pec_account, a.imap_host, a.imap_port, a.imap_user, a.imap_ssl, a.name, a.timeout_s, a.max_connections,
        a.tls_verify, a.tls_ca, a.tls_pin, array_to_json(a.retry_delays), a.dsn_notify, a.dsn_ret, a.oauth_grant,
-       a.oauth_token_url, a.oauth_client_id, a.oauth_scope, a.tls_client_cert,
+       a.oauth_token_url, a.oauth_client_id, a.oauth_scope,
+       CASE WHEN a.oauth_token_url IS NOT NULL THEN a.oauth_client_auth END, a.tls_client_cert,
        (extract(epoch FROM a.tls_client_cert_expires_at) * 1000000)::bigint,
        coalesce(a.tls_client_cert_expires_at <= now(), false)
   FROM mailproxy.account a
