@@ -163,6 +163,7 @@ def test_a_bounce_and_a_receipt_join_the_entry_of_their_message(start, store):
     store.on_sync = lambda _body: (503, {}, {"Retry-After": "3600"})
     api = start()
     api.enqueue(message("m1"))
+    api.wait_state("sent", "m1")
     wait_for(lambda: api.sync("failures") > 0, "the tenant to be left alone")
     note(api, "m1", *BOUNCE)
     note(api, "m1", "pec_delivery")
