@@ -267,8 +267,8 @@ static bool http_call_set_body(struct http_call *call, const struct http_request
 
 /*
  * A guarded call never takes over a pooled connection: it may have been made for a trusted URL,
- * which the guard does not look at. Proxies of the environment are not used, because behind one the
- * guard would see the proxy's address.
+ * which the guard does not look at. Nor does it leave one, which nobody would take. Proxies of the
+ * environment are not used, because behind one the guard would see the proxy's address.
  */
 static bool http_call_set_transport(struct http_call *call, const struct http_request *request)
 {
@@ -280,6 +280,7 @@ static bool http_call_set_transport(struct http_call *call, const struct http_re
         {CURLOPT_FOLLOWLOCATION, 0},
         {CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1},
         {CURLOPT_FRESH_CONNECT, call->guarded},
+        {CURLOPT_FORBID_REUSE, call->guarded},
         {CURLOPT_CONNECTTIMEOUT_MS, (long)request->connect_timeout_ms},
     };
     const char *ca_file = call->client->ca_file;

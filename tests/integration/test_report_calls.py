@@ -141,6 +141,63 @@ def test_https_is_verified_against_the_authorities_that_are_set(start, store, au
         assert store.requests == []
 
 
+# ---- tenants that do not answer, and the others
+
+PLACES = 256  # REPORT_PLACES in worker/report/report.c
+
+
+@pytest.fixture
+def deaf():
+    """The URL of a listener that takes connections, as many as come, and says nothing."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(1000)  # the kernel takes them
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+CALLED = "SELECT count(*) FROM mailproxy.tenant_sync WHERE tenant_id LIKE 'deaf%%' AND lease_token IS NOT NULL"
+FAILED = "SELECT count(*) FROM mailproxy.tenant_sync WHERE tenant_id LIKE 'deaf%%' AND failures > 0"
+
+
+def add_deaf(system, url, count, failures):
+    """Tenants with news whose client hangs."""
+    system.rows("INSERT INTO mailproxy.tenant (tenant_id, client_base_url, client_base_url_trusted)"
+                " SELECT 'deaf' || i, %s, true FROM generate_series(1, %s) i", url, count)
+    system.rows("INSERT INTO mailproxy.tenant_sync (tenant_id, news_seq, failures, last_error, retry_at)"
+                " SELECT 'deaf' || i, 1, %s, 'it hung', now() FROM generate_series(1, %s) i", failures, count)
+
+
+def test_tenants_whose_last_call_failed_leave_half_of_the_places_to_others(new_system, relay, store, deaf):
+    system = new_system(GMP_SYNC_TIMEOUT=3600, GMP_SYNC_INTERVAL=86400)
+    api = system.add_tenant(store=store)
+    system.add_account(api, relay)
+    wait_for(lambda: store.requests, "the healthy tenant to be polled")
+    add_deaf(system, deaf, PLACES + 10, failures=3)
+    wait_for(lambda: system.value(CALLED) == PLACES // 2, "half of the places to be taken")
+    for number in range(3):
+        api.enqueue(message(f"m{number}"))
+        is_told(api, f"m{number}")
+    assert system.value(CALLED) == PLACES // 2, "no more are called, and none gave way"
+
+
+def test_when_all_places_are_taken_only_those_give_way_that_have_hung_for_long_and_only_to_others(new_system, relay, store, deaf):
+    system = new_system(GMP_SYNC_TIMEOUT=3600, GMP_SYNC_INTERVAL=86400)
+    api = system.add_tenant(store=store)
+    system.add_account(api, relay)
+    wait_for(lambda: store.requests, "the healthy tenant to be polled")
+    add_deaf(system, deaf, PLACES, failures=0)
+    wait_for(lambda: system.value(CALLED) == PLACES, "all places to be taken")
+    held = "SELECT now() - min(leased_at) > interval '12 seconds' FROM mailproxy.tenant_sync WHERE lease_token IS NOT NULL"
+    wait_for(lambda: system.value(held), "them to have hung for more than ten seconds", timeout=30)
+    assert (system.value(CALLED), system.value(FAILED)) == (PLACES, 0), "nobody else waits"
+    api.enqueue(message("m1"))
+    is_told(api, "m1")
+    assert system.value(FAILED) == 1
+    assert system.value(CALLED) >= PLACES - 1
+    (given_up,), = [tuple(r.values()) for r in system.rows("SELECT last_error FROM mailproxy.tenant_sync WHERE failures > 0")]
+    assert given_up.endswith("s, and all places for calls were taken while others waited")
+
+
 # ---- what a report says of a message
 
 

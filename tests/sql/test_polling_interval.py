@@ -161,7 +161,7 @@ def test_sync_is_due_is_inlined_where_tenants_are_claimed(db):
     text = pathlib.Path(ROOT, "sql", "statements", "report", "claim_tenants.sql").read_text()
     db.execute(f"PREPARE claim_tenants AS {text}")
     plan = "\n".join(line for line, in db.execute(
-        "EXPLAIN (VERBOSE) EXECUTE claim_tenants (1, '{}', 300, 'UTC', false, 10)"))
+        "EXPLAIN (VERBOSE) EXECUTE claim_tenants (1, '{}', 300, 'UTC', false, 10, 5)"))
     assert "news_seq > y.told_seq" in plan and "sync_is_due" not in plan
     assert plan.count("polling_interval(") == 1, "asked once, not for each tenant"
 

@@ -4,6 +4,7 @@
 #include "worker/report/call.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "common/log.h"
@@ -33,7 +34,7 @@ struct call {
     size_t max_events;
     struct http_call *http; /* while it is under way */
     long status;
-    int64_t begun_ms;
+    int64_t begun_ms, posted_ms;
     struct post_verdict verdict;
     struct event_timer pause;
 };
@@ -227,6 +228,9 @@ static void call_post(struct call *call)
     if (post_start(room->http, room->config, room->keys, &call->tenant, &call->batch, call_answered,
                    call, &call->http, &err))
         call_give_up(call, err.text);
+    else
+        buf_clear(&call->batch.body); /* was copied */
+    call->posted_ms = event_loop_now_ms(room->loop);
 }
 
 static void call_acknowledge(struct call *call)
@@ -293,4 +297,32 @@ struct call *call_begin(const struct call_room *room, const PGresult *res, int r
 int64_t call_lease_token(const struct call *call)
 {
     return call->tenant.lease_token;
+}
+
+bool call_is_unanswered(const struct call *call)
+{
+    return call->step == CALL_LOAD || call->step == CALL_POST;
+}
+
+bool call_is_doubtful(const struct call *call)
+{
+    return call->tenant.failed;
+}
+
+int64_t call_silence_ms(const struct call *call)
+{
+    return call->http ? event_loop_now_ms(call->room->loop) - call->posted_ms : 0;
+}
+
+void call_give_way(struct call *call)
+{
+    char reason[POST_REASON_OCTETS];
+
+    assert(call->http);
+    snprintf(reason, sizeof(reason),
+             "no answer in %lld s, and all places for calls were taken while others waited",
+             (long long)(call_silence_ms(call) / 1000));
+    http_call_cancel(call->http);
+    call->http = NULL;
+    call_give_up(call, reason);
 }

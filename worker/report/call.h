@@ -9,6 +9,7 @@
 #define WORKER_REPORT_CALL_H
 
 #include <libpq-fe.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/config.h"
@@ -37,5 +38,13 @@ struct call *call_begin(const struct call_room *room, const PGresult *res, int r
 /* Forget it, without over(): its tenant is called again by whoever takes its lease. */
 void call_drop(struct call *call);
 int64_t call_lease_token(const struct call *call);
+bool call_is_unanswered(const struct call *call); /* yet; also before it is posted */
+/* Its tenant's last call before this one failed. */
+bool call_is_doubtful(const struct call *call);
+/* How long its tenant has not answered; 0: nothing was sent yet, or the answer is there. */
+int64_t call_silence_ms(const struct call *call);
+/* Wait for the answer no longer: the call fails, and ends by over() as ever. Only while there is
+ * silence. */
+void call_give_way(struct call *call);
 
 #endif

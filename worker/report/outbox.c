@@ -23,6 +23,7 @@ enum outbox_tenant_column {
     OUTBOX_FORMAT,
     OUTBOX_SECRET,
     OUTBOX_SECRET_KEY,
+    OUTBOX_FAILED,
 };
 enum outbox_event_column {
     OUTBOX_EVENT_PK,
@@ -64,6 +65,7 @@ enum err outbox_read_tenant(const PGresult *res, int row, struct outbox_tenant *
         .lease_token = db_int(res, row, OUTBOX_LEASE_TOKEN),
         .news_seq = db_int(res, row, OUTBOX_NEWS_SEQ),
         .base_url_trusted = db_bool(res, row, OUTBOX_BASE_URL_TRUSTED),
+        .failed = db_bool(res, row, OUTBOX_FAILED),
         .seed_format = !strcmp(db_str(res, row, OUTBOX_FORMAT), "seed"),
     };
     enum err rc = ERR_OK;

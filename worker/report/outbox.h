@@ -32,6 +32,7 @@ struct outbox_tenant {
     unsigned char *secret_sealed; /* NULL: none */
     size_t secret_octets;
     char *secret_key_id;
+    bool failed; /* its last call did */
 };
 
 void outbox_tenant_clear(struct outbox_tenant *t);

@@ -10,7 +10,19 @@
 #include "sql/statements.h"
 #include "worker/report/call.h"
 
-enum { REPORT_CALLS_MAX = 64, REPORT_LOOK_MS = 1000 };
+/*
+ * A call takes a place until its tenant has answered. Tenants that do not answer must not take them
+ * all: those whose last call failed get half of the places at most, and when all are taken, one
+ * that waits for its first answer gives way after a while, but only to another tenant that is
+ * waiting.
+ */
+enum {
+    REPORT_PLACES = 256,
+    REPORT_PLACES_DOUBTFUL = REPORT_PLACES / 2,
+    REPORT_PATIENCE_MS = 10000,
+    REPORT_CALLS_MAX = 2 * REPORT_PLACES, /* with those that gave way, until that is written down */
+    REPORT_LOOK_MS = 1000,
+};
 enum {
     REPORT_COALESCE_MS = 20, /* results are recorded in bursts: look once for all of them */
     REPORT_REST_MS = 105,    /* claim_tenants leaves a tenant alone for 100 ms after a call */
@@ -25,7 +37,7 @@ struct reporter {
     struct call *calls[REPORT_CALLS_MAX];
     uint32_t call_count;
     struct report_claim *claiming; /* the one claim under way; NULL: none */
-    bool look_again;               /* asked for while it was, or while all places were taken */
+    bool look_again;               /* asked for while it was, or while there was no room */
     bool stopped;
     int64_t rested_ms; /* when the tenant called last may be called again */
     struct event_timer tick, soon, rested;
@@ -37,10 +49,66 @@ struct reporter {
 struct report_claim {
     struct reporter *reporter; /* NULL: nobody waits for it */
     int64_t epoch;
-    int64_t max;
+    int64_t max, doubtful_max;
 };
 
 static void report_look(void *arg);
+
+/* ---- places ---- */
+
+static uint32_t report_count_taken(const struct reporter *r)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < r->call_count; i++)
+        n += call_is_unanswered(r->calls[i]);
+    return n;
+}
+
+static uint32_t report_count_doubtful(const struct reporter *r)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < r->call_count; i++)
+        n += call_is_unanswered(r->calls[i]) && call_is_doubtful(r->calls[i]);
+    return n;
+}
+
+static uint32_t report_count_patient(const struct reporter *r)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < r->call_count; i++)
+        n += call_silence_ms(r->calls[i]) >= REPORT_PATIENCE_MS;
+    return n;
+}
+
+/* For how many tenants there is room, if those that have waited long enough give way. */
+static void report_find_room(const struct reporter *r, int64_t *ret_max, int64_t *ret_doubtful_max)
+{
+    int64_t max = REPORT_PLACES - (int64_t)report_count_taken(r) + report_count_patient(r);
+    int64_t doubtful_max = REPORT_PLACES_DOUBTFUL - (int64_t)report_count_doubtful(r);
+
+    if (max > REPORT_CALLS_MAX - (int64_t)r->call_count)
+        max = REPORT_CALLS_MAX - (int64_t)r->call_count;
+    *ret_max = max;
+    *ret_doubtful_max = doubtful_max < max ? doubtful_max : max;
+}
+
+/* Another tenant has come: when all places are taken, the call that has waited longest gives way.
+ */
+static void report_make_room(struct reporter *r)
+{
+    struct call *longest = NULL;
+
+    if (report_count_taken(r) < REPORT_PLACES)
+        return;
+    for (uint32_t i = 0; i < r->call_count; i++)
+        if (!longest || call_silence_ms(r->calls[i]) > call_silence_ms(longest))
+            longest = r->calls[i];
+    if (call_silence_ms(longest) >= REPORT_PATIENCE_MS)
+        call_give_way(longest);
+}
 
 /* ---- claiming tenants ---- */
 
@@ -77,6 +145,7 @@ static void report_claimed(void *arg, enum err rc, const PGresult *res, const st
         log_error(LOG_ERROR, "report", "claim_failed", err);
     int n = rc ? 0 : PQntuples(res);
     for (int i = 0; i < n && ours; i++) {
+        report_make_room(r);
         struct call *call = call_begin(&r->room, res, i);
         if (call) /* else its lease is one we do not know of, and the next claim takes it again */
             r->calls[r->call_count++] = call;
@@ -105,6 +174,7 @@ static enum err report_run_claim(struct reporter *r, struct report_claim *claim,
         db_param_text(&params, r->config->timezone);
         db_param_bool(&params, r->config->client_sync_url != NULL);
         db_param_int(&params, claim->max);
+        db_param_int(&params, claim->doubtful_max);
         rc = db_async_run(r->db, &SQL_CLAIM_TENANTS, &params, report_claimed, claim, err);
     }
     db_array_clear(&tokens);
@@ -115,12 +185,14 @@ static void report_look(void *arg)
 {
     struct reporter *r = arg;
     struct error err;
+    int64_t max, doubtful_max;
 
     if (r->epoch == 0 || r->stopped)
         return;
     if (!r->rested.at && r->rested_ms > event_loop_now_ms(r->loop)) /* who ended since then */
         event_timer_start(r->loop, &r->rested, REPORT_REST_MS, report_look, r);
-    if (r->claiming || r->call_count == REPORT_CALLS_MAX) {
+    report_find_room(r, &max, &doubtful_max);
+    if (r->claiming || max <= 0) {
         r->look_again = true; /* when there is room */
         return;
     }
@@ -129,7 +201,7 @@ static void report_look(void *arg)
         return; /* the tick looks again */
     r->look_again = false;
     *claim = (struct report_claim){
-        .reporter = r, .epoch = r->epoch, .max = REPORT_CALLS_MAX - r->call_count};
+        .reporter = r, .epoch = r->epoch, .max = max, .doubtful_max = doubtful_max};
     if (report_run_claim(r, claim, &err)) {
         log_error(LOG_ERROR, "report", "claim_failed", &err);
         free(claim);
