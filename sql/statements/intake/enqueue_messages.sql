@@ -16,7 +16,7 @@ WITH draft AS MATERIALIZED (
 suspended AS MATERIALIZED (
     SELECT t.tenant_id, t.suspended_batches
       FROM mailproxy.tenant t
-     WHERE t.tenant_id IN (SELECT d.tenant_id FROM draft d WHERE d.batch_code IS NOT NULL)
+     WHERE t.tenant_id = ANY (ARRAY (SELECT DISTINCT d.tenant_id FROM draft d WHERE d.batch_code IS NOT NULL))
      ORDER BY t.tenant_id
        FOR SHARE),
 stored AS (

@@ -24,14 +24,15 @@ work AS MATERIALIZED (
      ORDER BY q.message_pk
        FOR UPDATE),
 old AS MATERIALIZED (
-    SELECT w.place, m.message_pk, m.created_at, m.state, k.state AS work
+    SELECT w.place, m.message_pk, m.created_at, m.state,
+           (m.message_pk IN (SELECT k.message_pk FROM work k WHERE k.state = 'leased')) IS TRUE AS leased -- a hash, not a join
       FROM wanted w
            JOIN mailproxy.message m USING (tenant_id, message_id)
-           LEFT JOIN work k USING (message_pk)
+     WHERE (SELECT count(*) FROM work) >= 0 -- first
      ORDER BY m.message_pk
        FOR UPDATE OF m),
 judged AS MATERIALIZED (
-    SELECT o.*, CASE WHEN o.state = 'sent' THEN 'sent' WHEN o.work = 'leased' THEN 'leased' ELSE 'replaced' END AS verdict
+    SELECT o.*, CASE WHEN o.state = 'sent' THEN 'sent' WHEN o.leased THEN 'leased' ELSE 'replaced' END AS verdict
       FROM old o),
 removed AS (
     DELETE FROM mailproxy.message m
