@@ -6,6 +6,7 @@ import re
 import pytest
 from support.postfix import IMPLICIT_TLS_ADDRESS, REALM, Postfix
 from support.programs import message
+from support.tls import Authority
 from support.waiting import wait_for
 
 PASSWORD = "s3cret wörd"
@@ -95,6 +96,33 @@ def test_without_credentials_postfix_relays_nothing_and_the_account_waits(start,
     assert (attempt["phase"], attempt["blame"], attempt["reply"]) == (
         "rcpt", "account", "<rcpt@example.net>: Relay access denied")
     api.post("/account", api.account | {"user": f"shop@{REALM}", "password": PASSWORD})
+    api.wait_state("sent", name)
+    delivered(postfix, name)
+
+
+@pytest.fixture
+def start_with_certificate(start):
+    return lambda client, **fields: start("certificate", user=None, password=None, **client, **fields)
+
+
+def test_a_client_certificate_lets_mail_through(start_with_certificate, postfix, authority):
+    api = start_with_certificate(authority.client("postfix-client"))
+    name = unique(api, "m1")
+    api.enqueue(message(name))
+    api.wait_state("sent", name)
+    octets = delivered(postfix, name)
+    assert b"with ESMTPS id" in octets and b'CN "postfix-client"' in octets and b"(verified OK)" in octets
+
+
+@pytest.mark.parametrize("has_one, reason", [(False, "No client certificate presented"), (True, "Client certificate not trusted")])
+def test_without_one_that_postfix_trusts_the_account_waits(start_with_certificate, postfix, authority, tmp_path, has_one, reason):
+    api = start_with_certificate(Authority(tmp_path).client("stranger") if has_one else {}, retry_delays=[600])
+    name = unique(api, "m1")
+    api.enqueue(message(name))
+    wait_for(lambda: api.message(name)["status"] == "deferred", "m1 to wait")
+    assert api.message(name)["deferred_reason"].endswith(f"Error: {reason} (SMTP 421)"), api.message(name)
+    assert api.attempts(name)[0]["blame"] == "account"
+    api.post("/account", api.account | authority.client("postfix-client"))
     api.wait_state("sent", name)
     delivered(postfix, name)
 

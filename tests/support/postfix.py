@@ -73,13 +73,17 @@ postlog   unix-dgram n - n -  1  postlogd
 
 
 class Postfix:
-    """ports[mechanism]: STARTTLS is mandatory there, and AUTH is by that mechanism; ports["any"] offers them all."""
+    """
+    ports[mechanism]: STARTTLS is mandatory there, and AUTH is by that mechanism; ports["any"] offers them all.
+    ports["certificate"]: no AUTH; it serves who has a certificate of the tests' authority.
+    """
 
     MECHANISMS = {"plain": "PLAIN", "login": "LOGIN", "cram-md5": "CRAM-MD5", "any": "PLAIN LOGIN CRAM-MD5"}
 
     def __init__(self, authority):
         self.directory = tempfile.mkdtemp(prefix="mailproxy-postfix-")
-        self.ports = {name: free_port() for name in self.MECHANISMS}
+        self.ports = {name: free_port() for name in (*self.MECHANISMS, "certificate")}
+        self.ca_file = authority.ca_file
         certificate, key = authority.certificate("postfix", NAMES)
         os.chmod(self.directory, 0o755)  # its processes are not all root's
         for name in ("conf", "conf/sasl", "queue", "data", "mail"):
@@ -99,7 +103,11 @@ class Postfix:
         wait_for(self._listens, "Postfix to listen")
 
     def _services(self):
-        lines = [f"127.0.0.1:{port} inet n - n - - smtpd -o smtpd_sasl_path={name}" for name, port in self.ports.items()]
+        lines = [f"127.0.0.1:{port} inet n - n - - smtpd -o smtpd_sasl_path={name}" for name, port in self.ports.items()
+                 if name in self.MECHANISMS]
+        lines.append(f"127.0.0.1:{self.ports['certificate']} inet n - n - - smtpd -o smtpd_sasl_auth_enable=no"
+                     f" -o smtpd_tls_req_ccert=yes -o smtpd_tls_CAfile={self.ca_file}"
+                     " -o {smtpd_relay_restrictions=permit_tls_all_clientcerts,reject} -o smtpd_tls_received_header=yes")
         lines.append(f"{IMPLICIT_TLS_ADDRESS}:465 inet n - n - - smtpd -o smtpd_sasl_path=any -o smtpd_tls_wrappermode=yes")
         return "\n".join(lines) + "\n"
 
