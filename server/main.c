@@ -9,6 +9,7 @@
 #include "common/db.h"
 #include "common/log.h"
 #include "common/migrate.h"
+#include "common/open_files.h"
 #include "common/secret.h"
 #include "server/http/openapi.h"
 #include "server/routes/routes.h"
@@ -29,6 +30,7 @@ static const char main_usage[] =
 
 static enum err main_serve(const struct config *config, struct error *err)
 {
+    open_files_raise();
     return serve_run(config, err);
 }
 

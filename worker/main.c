@@ -11,6 +11,7 @@
 #include "common/db.h"
 #include "common/log.h"
 #include "common/migrate.h"
+#include "common/open_files.h"
 #include "common/time_zone.h"
 #include "worker/loop.h"
 
@@ -54,6 +55,7 @@ static enum err main_run(const struct config *config, struct error *err)
     if (rc)
         return rc;
     signal(SIGPIPE, SIG_IGN);
+    open_files_raise();
     if (curl_global_init(CURL_GLOBAL_DEFAULT))
         return error_set(err, ERR_NOMEM, "libcurl could not be initialised");
     rc = loop_run(config, err);

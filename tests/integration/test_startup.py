@@ -2,6 +2,7 @@
 
 import os
 import re
+import resource
 import signal
 import socket
 
@@ -175,3 +176,14 @@ def test_config_document_is_the_settings_table():
         expected[name] = (kind, default or "none", f"{low} – {high}" if low else "", text)
     assert documented == expected
     assert list(documented) == [row[0] for row in table], "in the order of the table"
+
+
+def test_the_programs_may_open_as_many_files_as_the_system_allows(new_system):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, hard - 1, 512), hard))
+    try:
+        system = new_system()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    for program in system.programs:
+        assert resource.prlimit(program.pid, resource.RLIMIT_NOFILE) == (hard, hard)
