@@ -47,6 +47,9 @@ static const struct config_setting config_settings[] = {
     {"GMP_LOG_LEVEL", CONFIG_LEVEL, AT(log_level), "info", 0, 0, "error, warn, info or debug"},
     {"GMP_RETRY_DELAYS", CONFIG_DELAYS, AT(retry_delays), "60,300,900,3600,7200", 0, 0,
      "seconds before each retry; as many retries as entries, an empty list: none"},
+    {"GMP_RETRY_MAX_AGE", CONFIG_INTEGER, AT(retry_max_age), "432000", 0, 31536000,
+     "seconds a message, or an account that keeps messages waiting, may fail before they are given "
+     "up; 0: no such limit"},
     {"GMP_BATCH_SIZE_PER_ACCOUNT", CONFIG_INTEGER, AT(batch_size_per_account), "50", 1, 10000,
      "messages of one account a worker holds at once, unless the account says otherwise"},
     {"GMP_MAX_CONNECTIONS_PER_ACCOUNT", CONFIG_INTEGER, AT(max_connections_per_account), "10", 1,

@@ -34,6 +34,7 @@ struct config {
                              first */
     enum log_level log_level;
     struct config_delays retry_delays;
+    int64_t retry_max_age; /* seconds; 0: none */
     int64_t batch_size_per_account;
     int64_t default_priority;
     int64_t priority_age;  /* seconds; 0: never */

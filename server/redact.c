@@ -94,6 +94,7 @@ static const struct redact_name redact_names[] = {
     {"reply_to", REDACT_KEEP},
     {"report_format", REDACT_KEEP},
     {"retry_delays", REDACT_KEEP},
+    {"retry_max_age", REDACT_KEEP},
     {"return_path", REDACT_KEEP},
     {"rule_id", REDACT_KEEP},
     {"s3", REDACT_S3},

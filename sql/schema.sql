@@ -905,6 +905,7 @@ CREATE TABLE mailproxy.account (
     tls_client_key_sealed bytea,
     tls_client_key_key_id text,
     oauth_client_auth mailproxy.oauth_client_auth DEFAULT 'body'::mailproxy.oauth_client_auth NOT NULL,
+    retry_max_age_s integer,
     CONSTRAINT account_batch_size_is_positive CHECK ((batch_size > 0)),
     CONSTRAINT account_client_certificate_is_whole CHECK ((num_nulls(tls_client_cert, tls_client_cert_expires_at, tls_client_key_sealed, tls_client_key_key_id) = ANY (ARRAY[0, 4]))),
     CONSTRAINT account_dsn_notify_is_known CHECK ((dsn_notify ~ '^(NEVER|(SUCCESS|FAILURE|DELAY)(,(SUCCESS|FAILURE|DELAY)){0,2})$'::text)),
@@ -928,6 +929,7 @@ END),
     CONSTRAINT account_password_names_its_key CHECK ((num_nulls(password_sealed, password_key_id) = ANY (ARRAY[0, 2]))),
     CONSTRAINT account_port_is_tcp CHECK (((port >= 1) AND (port <= 65535))),
     CONSTRAINT account_retry_delays_are_seconds CHECK ((0 <= ALL (retry_delays))),
+    CONSTRAINT account_retry_max_age_is_not_negative CHECK ((retry_max_age_s >= 0)),
     CONSTRAINT account_timeout_is_positive CHECK ((timeout_s > 0)),
     CONSTRAINT account_ttl_is_not_negative CHECK ((ttl_s >= 0))
 );
@@ -1059,6 +1061,12 @@ COMMENT ON COLUMN mailproxy.account.tls_client_key_sealed IS 'The private key of
 COMMENT ON COLUMN mailproxy.account.oauth_client_auth IS 'How oauth_client_id and the secret go to oauth_token_url.';
 
 --
+-- Name: COLUMN account.retry_max_age_s; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.account.retry_max_age_s IS 'As tenant.retry_max_age_s; null: the tenant''s.';
+
+--
 -- Name: queue; Type: TABLE; Schema: mailproxy; Owner: -
 --
 
@@ -1185,6 +1193,7 @@ CREATE TABLE mailproxy.account_state (
     gate_reason text,
     gate_recheck_at timestamp with time zone,
     crowded_until timestamp with time zone,
+    failing_since timestamp with time zone,
     CONSTRAINT account_state_gate_has_a_reason CHECK ((num_nulls(gate_until, gate_reason) = ANY (ARRAY[0, 2])))
 )
 WITH (fillfactor='50');
@@ -1218,6 +1227,12 @@ COMMENT ON COLUMN mailproxy.account_state.gate_recheck_at IS 'A claim looks agai
 --
 
 COMMENT ON COLUMN mailproxy.account_state.crowded_until IS 'Other workers held all its connections: until then a worker that has none of them passes the account by.';
+
+--
+-- Name: COLUMN account_state.failing_since; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.account_state.failing_since IS 'The first failure since the account was last well or updated; run-now, which ends its back-off, leaves it. null: it is not at fault.';
 
 --
 -- Name: account_token; Type: TABLE; Schema: mailproxy; Owner: -
@@ -1691,6 +1706,7 @@ CREATE TABLE mailproxy.message (
     mime_message_id text NOT NULL COLLATE pg_catalog."C",
     reason text,
     settled jsonb,
+    deferred_since timestamp with time zone,
     CONSTRAINT message_batch_code_is_short CHECK ((((char_length(batch_code) >= 1) AND (char_length(batch_code) <= 64)) AND (batch_code !~ ','::text))),
     CONSTRAINT message_error_has_a_reason CHECK (((state <> 'error'::mailproxy.message_state) OR (reason IS NOT NULL))),
     CONSTRAINT message_id_is_short CHECK (((octet_length(message_id) >= 1) AND (octet_length(message_id) <= 255))),
@@ -1759,6 +1775,12 @@ COMMENT ON COLUMN mailproxy.message.reason IS 'While queued: why it waits (the l
 --
 
 COMMENT ON COLUMN mailproxy.message.settled IS 'Recipients that are done while others are not, or were refused: [{"address","outcome":"sent"|"error","code","reason"}]; null: none apart from the whole.';
+
+--
+-- Name: COLUMN message.deferred_since; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.message.deferred_since IS 'When an attempt at it first failed and was to be repeated; null: none has. Retries last until the maximum age after that.';
 
 --
 -- Name: message_attachment; Type: TABLE; Schema: mailproxy; Owner: -
@@ -1978,12 +2000,14 @@ CASE
     WHEN ((jsonb_typeof((rate_limits -> 'daily'::text)) = 'number'::text) AND ((((rate_limits ->> 'daily'::text))::numeric >= (1)::numeric) AND (((rate_limits ->> 'daily'::text))::numeric <= (2147483647)::numeric))) THEN (floor(((rate_limits ->> 'daily'::text))::numeric))::integer
     ELSE NULL::integer
 END) STORED,
+    retry_max_age_s integer,
     CONSTRAINT tenant_api_key_hash_is_sha256 CHECK ((octet_length(api_key_hash) = 32)),
     CONSTRAINT tenant_client_auth_names_its_key CHECK ((num_nulls(client_auth_sealed, client_auth_key_id) = ANY (ARRAY[0, 2]))),
     CONSTRAINT tenant_expiry_needs_a_key CHECK (((api_key_expires_at IS NULL) OR (api_key_hash IS NOT NULL))),
     CONSTRAINT tenant_id_is_short CHECK (((octet_length(tenant_id) >= 1) AND (octet_length(tenant_id) <= 255))),
     CONSTRAINT tenant_report_secret_names_its_key CHECK ((num_nulls(report_secret_sealed, report_secret_key_id) = ANY (ARRAY[0, 2]))),
     CONSTRAINT tenant_retry_delays_are_seconds CHECK ((0 <= ALL (retry_delays))),
+    CONSTRAINT tenant_retry_max_age_is_not_negative CHECK ((retry_max_age_s >= 0)),
     CONSTRAINT tenant_suspended_batches_have_codes CHECK ((array_position(suspended_batches, NULL::text) IS NULL))
 );
 
@@ -2046,6 +2070,12 @@ COMMENT ON COLUMN mailproxy.tenant.limit_per_hour IS 'rate_limits.hourly: messag
 --
 
 COMMENT ON COLUMN mailproxy.tenant.limit_per_day IS 'rate_limits.daily: messages of all its accounts in any 86400 seconds; null: no limit.';
+
+--
+-- Name: COLUMN tenant.retry_max_age_s; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.tenant.retry_max_age_s IS 'Seconds a message may fail before it is given up; 0: it never is for that; null: the service''s own.';
 
 --
 -- Name: worker; Type: TABLE; Schema: mailproxy; Owner: -

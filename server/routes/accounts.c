@@ -23,6 +23,7 @@ struct accounts_form {
     int64_t port, ttl_s, imap_port;
     int64_t timeout_s, max_connections, batch_size, per_minute, per_hour, per_day; /* 0: none */
     bool has_use_tls, use_tls, tls_verify, is_pec_account, imap_ssl, has_delays;
+    int64_t max_age_s; /* -1: not given */
     struct db_array delays;
     struct sealed password_sealed, imap_password_sealed;
     struct account_oauth oauth;
@@ -62,6 +63,7 @@ static void accounts_read_form(const cJSON *body, struct accounts_form *form)
     form->per_day = accounts_read_count(body, "limit_per_day");
     form->limit_behavior = value_text(body, "limit_behavior");
     form->has_delays = value_ints(body, "retry_delays", &form->delays);
+    form->max_age_s = value_int(body, "retry_max_age", -1);
     form->dsn_notify = value_given(body, "dsn_notify");
     form->dsn_ret = value_given(body, "dsn_ret");
     form->is_pec_account = value_bool(body, "is_pec_account", false);
@@ -120,6 +122,10 @@ static void accounts_set_params(struct db_params *p, const struct accounts_form 
     db_param_text(p, form->dsn_ret);
     account_oauth_set_params(p, &form->oauth);
     account_certificate_set_params(p, &form->certificate);
+    if (form->max_age_s >= 0)
+        db_param_int(p, form->max_age_s);
+    else
+        db_param_null(p);
 }
 
 /* transaction_fn. ERR_NOT_FOUND: no such tenant. */
@@ -249,6 +255,7 @@ static void accounts_append_row(const PGresult *res, int row, struct buf *out)
     object_text(&o, "dsn_ret", db_str(res, row, 27));
     account_oauth_append(&o, res, row, 28);
     account_certificate_append(&o, res, row, 33);
+    accounts_append_int(&o, "retry_max_age", res, row, 36);
     object_text(&o, "warning", accounts_warning(res, row));
     object_close(&o);
 }

@@ -28,7 +28,8 @@ struct registration {
     const cJSON *client_auth, *rate_limits, *large_file_config;
     bool has_active, active;
     bool has_delays;
-    bool trusted; /* by whom it is asked: the base URL may lead to private addresses */
+    int64_t max_age_s; /* -1: not given */
+    bool trusted;      /* by whom it is asked: the base URL may lead to private addresses */
     struct db_array delays;
     char api_key[TOKEN_TEXT_OCTETS]; /* the new token; empty: the old one stays */
 };
@@ -47,13 +48,15 @@ static void registration_read(const cJSON *body, struct registration *r)
     r->report_format = value_text(body, "report_format");
     r->report_secret = value_text(body, "report_secret");
     r->has_delays = value_ints(body, "retry_delays", &r->delays);
+    r->max_age_s = value_int(body, "retry_max_age", -1);
 }
 
 static bool registration_is_empty(const struct registration *r)
 {
     return !r->name && !r->client_auth && !r->client_base_url && !r->client_sync_path &&
            !r->client_attachment_path && !r->rate_limits && !r->large_file_config &&
-           !r->has_active && !r->report_format && !r->report_secret && !r->has_delays;
+           !r->has_active && !r->report_format && !r->report_secret && !r->has_delays &&
+           r->max_age_s < 0;
 }
 
 /* The report secret to store: as given, or as it is stored already when it is given masked. */
@@ -127,6 +130,10 @@ static void registration_set_params(struct db_params *p, const struct registrati
     db_param_text(p, files->data);
     if (r->has_delays)
         db_param_array(p, &r->delays);
+    else
+        db_param_null(p);
+    if (r->max_age_s >= 0)
+        db_param_int(p, r->max_age_s);
     else
         db_param_null(p);
 }

@@ -91,7 +91,10 @@ static const char *const shapes_report_formats[] = {"event", "seed", NULL};
      .check = shapes_check_report_secret,                                                          \
      .doc = "Signs the reports (Standard Webhooks: webhook-signature); empty: unsigned."},         \
     {"retry_delays", FIELD_INTS, .count = CONFIG_DELAYS_MAX, .max = SHAPES_DELAY_MAX_S,            \
-     .doc = "Seconds before each retry of the tenant's messages; default: the service's."}
+     .doc = "Seconds before each retry of the tenant's messages; default: the service's."},          \
+    {"retry_max_age", FIELD_INT, .max = SHAPES_DELAY_MAX_S,                                        \
+     .doc = "Seconds a message may fail before it is given up; 0: no such limit; default: the "    \
+            "service's."}
 /* clang-format on */
 
 static const struct field shapes_client_auth_fields[] = {
@@ -173,6 +176,7 @@ static const struct field shapes_tenant_fields[] = {
      .doc = "Shape of report entries."},
     {"report_secret", FIELD_TEXT, .doc = "\"***\" where one is stored."},
     {"retry_delays", FIELD_INTS, .doc = "Seconds before each retry."},
+    {"retry_max_age", FIELD_INT, .max = INT32_MAX, .doc = "Seconds a message may fail."},
     {"created_at", FIELD_TEXT, FIELD_REQUIRED, .doc = "ISO 8601, UTC."},
     {"updated_at", FIELD_TEXT, FIELD_REQUIRED, .doc = "ISO 8601, UTC."},
     {0},

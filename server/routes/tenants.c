@@ -54,6 +54,8 @@ static void tenants_append_row(struct request *req, const PGresult *res, int row
     object_text(&o, "report_format", db_str(res, row, 10));
     object_text(&o, "report_secret", db_bool(res, row, 11) ? CLIENT_AUTH_MASK : NULL);
     object_raw(&o, "retry_delays", db_str(res, row, 12));
+    if (!db_is_null(res, row, 15))
+        object_int(&o, "retry_max_age", db_int(res, row, 15));
     object_time(&o, "created_at", db_int(res, row, 13));
     object_time(&o, "updated_at", db_int(res, row, 14));
     object_close(&o);

@@ -31,14 +31,15 @@ def test_every_field_is_kept_but_no_password_is_shown(acme, served):
     full = {"id": "full", "tenant_id": "acme", "name": "Full", "host": "relay.test", "port": "587", "user": "u",
             "password": "hidden-word", "ttl": 60, "limit_per_minute": 10, "limit_per_hour": "100", "limit_per_day": 1000.0,
             "limit_behavior": "reject", "use_tls": "yes", "batch_size": 5, "timeout": 30, "max_connections": 3,
-            "retry_delays": [1, 2], "imap_password": "hidden-word-2"}
+            "retry_delays": [1, 2], "retry_max_age": "86400", "imap_password": "hidden-word-2"}
     assert acme.post("/account", full).json == {"ok": True}
     shown = listed(acme, "full")
     assert shown.items() >= {"port": 587, "user": "u", "ttl": 60, "limit_per_minute": 10, "limit_per_hour": 100,
-                             "limit_per_day": 1000, "limit_behavior": "reject", "use_tls": True, "batch_size": 5}.items()
+                             "limit_per_day": 1000, "limit_behavior": "reject", "use_tls": True, "batch_size": 5,
+                             "retry_max_age": 86400}.items()
     assert "hidden-word" not in repr(shown)
     row = served.rows("SELECT * FROM mailproxy.account WHERE account_id = 'full'")[0]
-    assert (row["timeout_s"], row["max_connections"], row["retry_delays"]) == (30, 3, [1, 2])
+    assert (row["timeout_s"], row["max_connections"], row["retry_delays"], row["retry_max_age_s"]) == (30, 3, [1, 2], 86400)
     assert b"hidden-word" not in bytes(row["password_sealed"])
     assert b"hidden-word-2" not in bytes(row["imap_password_sealed"])
 
@@ -56,6 +57,15 @@ def test_an_omitted_field_goes_back_to_its_default(acme):
     shown = listed(acme, "back")
     assert (shown["host"], shown["port"], shown["ttl"]) == ("b.test", 26, 300)
     assert "user" not in shown and "limit_per_day" not in shown
+
+
+def test_a_maximum_age_of_zero_is_none_and_no_number_is_the_tenants(acme, served):
+    stored = "SELECT retry_max_age_s FROM mailproxy.account WHERE account_id = 'aged'"
+    for given, shown in ((0, 0), (None, None), (31536000, 31536000)):
+        assert acme.post("/account", {"id": "aged", "host": "h", "port": 25, "retry_max_age": given}).status == 200
+        assert listed(acme, "aged").get("retry_max_age") == shown == served.value(stored)
+    acme.post("/account", {"id": "aged", "host": "h", "port": 25})
+    assert "retry_max_age" not in listed(acme, "aged")
 
 
 def test_nulls_are_as_good_as_absence(acme):
@@ -94,6 +104,7 @@ BAD = [
     ("tls_pin", "md5//abc"), ("tls_pin", "sha256//short="), ("tls_pin", "ab" * 31), ("tls_pin", "/etc/passwd"), ("tls_pin", 5),
     ("batch_size", "big"), ("timeout", "long"), ("max_connections", "all"),
     ("retry_delays", "60"), ("retry_delays", [60, "x"]), ("retry_delays", [-1]), ("retry_delays", [1] * 100),
+    ("retry_max_age", "long"), ("retry_max_age", -1), ("retry_max_age", 31536001), ("retry_max_age", 0.5), ("retry_max_age", [60]),
     ("is_pec_account", "perhaps"), ("imap_port", 0), ("imap_port", "x"),
     ("dsn_notify", "sometimes"), ("dsn_notify", "never,delay"), ("dsn_notify", "delay,delay"), ("dsn_notify", "delay,"),
     ("dsn_notify", "failure\r\nRSET"), ("dsn_notify", "failure delay"), ("dsn_notify", 5), ("dsn_ret", "body"), ("dsn_ret", 5),

@@ -50,7 +50,7 @@ class TestAgain:
         return served.add_tenant(
             "again-" + request.node.name[5:60], client_auth=self.AUTH, name="Old", active=False, report_format="seed",
             client_base_url="http://store.test", client_sync_path="/sync", client_attachment_path="/files", report_secret="s3cret",
-            rate_limits={"hourly": 5}, large_file_config={"enabled": True}, retry_delays=[1, 2])
+            rate_limits={"hourly": 5}, large_file_config={"enabled": True}, retry_delays=[1, 2], retry_max_age=600)
 
     @staticmethod
     def shown(served, tenant):
@@ -179,6 +179,9 @@ def test_the_credentials_are_sealed(served):
     ({"id": "x", "report_format": "xml"}, ["body", "report_format"]),
     ({"id": "x", "retry_delays": [60, -1]}, ["body", "retry_delays"]),
     ({"id": "x", "retry_delays": "60"}, ["body", "retry_delays"]),
+    ({"id": "x", "retry_max_age": -1}, ["body", "retry_max_age"]),
+    ({"id": "x", "retry_max_age": 31536001}, ["body", "retry_max_age"]),
+    ({"id": "x", "retry_max_age": "5 days"}, ["body", "retry_max_age"]),
 ])
 def test_a_bad_field_is_422_and_named(served, body, loc):
     answer = served.api.post("/tenant", body)
@@ -213,11 +216,18 @@ class TestPut:
     def test_every_field(self, served, tenant):
         fields = {"client_base_url": "https://store.test/b", "client_sync_path": "/s2", "client_attachment_path": "/a2",
                   "report_format": "seed", "rate_limits": {"daily": 7}, "large_file_config": {"enabled": False},
-                  "retry_delays": [9], "active": True}
+                  "retry_delays": [9], "retry_max_age": 0, "active": True}
         assert served.api.request("PUT", "/tenant/put", fields).json == {"ok": True}
         assert self.shown(tenant).items() >= fields.items()
         assert served.api.request("PUT", "/tenant/put", {"client_attachment_path": "", "report_secret": ""}).status == 200
         assert not {"client_attachment_path", "report_secret"} & set(self.shown(tenant))
+
+    def test_a_maximum_age_alone_is_a_change_and_null_leaves_it(self, tenant):
+        before = self.shown(tenant)
+        assert tenant.request("PUT", "/tenant/put", {"retry_max_age": 3600}).json == {"ok": True}
+        assert self.shown(tenant) == {**before, "retry_max_age": 3600}
+        assert tenant.request("PUT", "/tenant/put", {"retry_max_age": None, "name": "New"}).json == {"ok": True}
+        assert self.shown(tenant) == {**before, "retry_max_age": 3600, "name": "New"}
 
     def test_masked_credentials_keep_the_stored_ones(self, served, tenant):
         auth = {"method": "basic", "user": "other", "password": "***"}
@@ -246,7 +256,8 @@ class TestPut:
 
     @pytest.mark.parametrize("field, value", [
         ("name", 5), ("active", "perhaps"), ("client_auth", "x"), ("report_format", "xml"), ("client_base_url", "ftp://h"),
-        ("client_sync_path", "@10.0.0.1/"), ("client_attachment_path", ".evil.test/"), ("retry_delays", [-1])])
+        ("client_sync_path", "@10.0.0.1/"), ("client_attachment_path", ".evil.test/"), ("retry_delays", [-1]),
+        ("retry_max_age", -1)])
     def test_a_bad_field_is_422_and_nothing_changes(self, tenant, field, value):
         before = self.shown(tenant)
         answer = tenant.request("PUT", "/tenant/put", {"name": "changed", field: value})

@@ -19,7 +19,7 @@ COMMANDS = {
     "POST /account (id of nobody yet)": {"body": {"id": "new", "host": "127.0.0.1", "port": 7}},
     "GET /accounts": {},
     "DELETE /account/main": {},
-    "PUT /tenant/one": {"body": {"name": "New", "active": False, "retry_delays": [5], "report_format": "seed"}},
+    "PUT /tenant/one": {"body": {"name": "New", "active": False, "retry_delays": [5], "retry_max_age": 60, "report_format": "seed"}},
     "GET /tenant/one": {},
     "POST /commands/add-messages": {"body": {"messages": [
         message("queued"), message("error"), message("sent"), message("scheduled"), message("new"), message("held")]}},

@@ -3,7 +3,9 @@
 import threading
 
 import pytest
+from support.metrics import scrape
 from support.programs import epoch, message
+from support.queue_sql import change_queue_row
 from support.relay import CUT, RESET, DeadPort
 from support.waiting import wait_for
 
@@ -294,3 +296,63 @@ class TestFaultsOfTheAccount:
         relay.on("rcpt", None)
         api.post("/commands/run-now")
         api.wait_state("sent", "slow")
+
+
+class TestMaximumAge:
+    """How long a message may fail: RFC 5321 4.5.4.1 calls it the give-up time."""
+
+    OFTEN = {"retry_delays": [1] * 20}
+
+    def test_a_message_that_has_failed_for_so_long_is_not_tried_again(self, start, relay, store):
+        relay.on("dot", lambda *_: "451 4.3.0 later")
+        api = start(store=store, **self.OFTEN, retry_max_age=2)
+        api.enqueue(message("m1"))
+        api.wait_state("error", "m1")
+        assert api.message("m1")["error"] == "Max age (2 s) exceeded: 4.3.0 later (SMTP 451)"
+        outcomes = api.outcomes("m1")
+        assert outcomes == ["deferred"] * (len(outcomes) - 1) + ["error"] and 2 <= len(outcomes) - 1 < 20
+        attempts = api.attempts("m1")
+        assert (attempts[-1]["ended_at"] - attempts[0]["ended_at"]).total_seconds() >= 2
+        told = wait_for(lambda: [e for e in store.entries("m1") if e.get("error")], "the report")[-1]
+        assert told["error"] == api.message("m1")["error"] and told["error_ts"]
+
+    def test_one_failure_is_never_too_old(self, start, relay):
+        """It has waited for long enough by then, because it was suspended, and that was nobody's failure."""
+        relay.on("dot", ["451 4.3.0 later"])
+        api = start(retry_delays=[0], retry_max_age=1)
+        api.post("/commands/suspend", tenant_id=api.tenant_id)
+        api.enqueue(message("m1"))
+        change_queue_row(api, "m1", "due_at = due_at - interval '1 minute'")
+        api.post("/commands/activate", tenant_id=api.tenant_id)
+        api.wait_state("sent", "m1")
+        assert api.outcomes("m1") == ["deferred", "sent"]
+
+    def test_recipients_that_were_reached_stay_sent(self, start, relay):
+        relay.on("rcpt", by_recipient(slow="450 4.2.1 busy"))
+        api = start(**self.OFTEN, retry_max_age=2)
+        api.enqueue(message("m1", to=["fast@x.test", "slow@x.test"]))
+        api.wait_state("sent", "m1")
+        assert api.message("m1", include_history="true")["history"][-1]["metadata"]["refused"] == [
+            {"address": "slow@x.test", "code": 450, "reason": "Max age (2 s) exceeded: 4.2.1 busy (SMTP 450)"}]
+
+    def test_a_dead_accounts_backlog_is_given_up_and_told(self, start, store):
+        dead = DeadPort()
+        api = start(store=store, retry_delays=[600, 600])
+        api.post("/account", {"id": "dead", "host": "127.0.0.1", "port": dead.port, "batch_size": 5, "retry_max_age": 1})
+        api.post("/account", {"id": "patient", "host": "127.0.0.1", "port": dead.port, "batch_size": 5})
+        ids = [f"d{i}" for i in range(30)]
+        api.enqueue(*[message(i, account="dead") for i in ids], message("p", account="patient"))
+        api.wait_state("error", *ids)
+        dead.close()
+        shown = [m for m in api.messages() if m["status"] == "error"]
+        assert {m["id"] for m in shown} == set(ids)
+        reason, = {m["error"] for m in shown}
+        assert reason.startswith("Max age (1 s) exceeded: ") and "127.0.0.1" in reason
+        assert all(m["error_ts"] and "deferred_ts" not in m for m in shown)
+        wait_for(lambda: {e["id"] for e in store.entries() if e.get("error") == reason} == set(ids), "all of them to be told")
+        assert all(api.outcomes(i)[-1] == "error" for i in ids)
+        assert scrape(api.system.api).value("gmp_errors_total", account_id="dead", tenant_id=api.tenant_id) == len(ids)
+        log = "".join(worker.new_log() for worker in api.system.workers)
+        assert log.count("event=given_up tenant=" + api.tenant_id) == len(ids)
+        wait_for(lambda: api.message("p")["status"] == "deferred", "the other account's to wait")
+        api.system.assert_accounted_for()

@@ -166,3 +166,20 @@ def test_retries_are_those_of_the_account_before_the_tenants_before_the_services
         wait_for(lambda a=api: a.message("m1")["status"] == "deferred", "m1 to wait")
         delay = 1000 * 2**number
         assert delay - 10 <= api.message("m1")["deferred_ts"] - epoch() <= 1.1 * delay + 1, name
+
+
+def test_the_maximum_age_is_the_accounts_before_the_tenants_before_the_services(new_system, relay):
+    relay.on("dot", lambda *_: "451 4.3.0 later")
+    system = new_system(GMP_RETRY_DELAYS=",".join(["1"] * 30), GMP_RETRY_MAX_AGE=1)
+    ages = {"service": (None, None), "tenant": (2, None), "account": (100, 3), "never": (1, 0)}
+    for name, (of_tenant, of_account) in ages.items():
+        api = system.add_tenant(name, retry_max_age=of_tenant)
+        system.add_account(api, relay, retry_max_age=of_account)
+        api.enqueue(message("m1"))
+    for age, name in enumerate(("service", "tenant", "account"), start=1):
+        system.wait_state("error", "m1", tenant=name)
+        reason = system.value("SELECT reason FROM mailproxy.message WHERE tenant_id = %s", name)
+        assert reason == f"Max age ({age} s) exceeded: 4.3.0 later (SMTP 451)"
+    tries = "SELECT count(*) FROM mailproxy.attempt WHERE tenant_id = 'never'"
+    wait_for(lambda: system.value(tries) >= 6, "tries after that")
+    assert system.value("SELECT state::text FROM mailproxy.message WHERE tenant_id = 'never'") == "queued"

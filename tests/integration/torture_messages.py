@@ -286,6 +286,7 @@ ACCOUNTS = {
     "delays-words": ("retry_delays", b'["60s"]'), "delays-minus": ("retry_delays", b"[-1]"),
     "delays-year": ("retry_delays", b"[31536001]"), "delays-many": ("retry_delays", _json([1] * 1000)),
     "delays-nested": ("retry_delays", b"[[60]]"), "delays-null": ("retry_delays", b"[null]"),
+    "age-minus": ("retry_max_age", b"-1"), "age-year": ("retry_max_age", b"31536001"), "age-1e400": ("retry_max_age", b"1e400"),
     "imap-host-url": ("imap_host", b'"imap://a.test"'), "imap-port-zero": ("imap_port", b"0"),
     "imap-user-crlf": ("imap_user", b'"a\\r\\nb"'), "imap-password-number": ("imap_password", b"5"),
     "pec-word": ("is_pec_account", b'"si"'), "tenant-256": ("tenant_id", b'"' + b"x" * 256 + b'"'),
@@ -318,5 +319,6 @@ TENANTS = {
     "secret-nul": ("report_secret", b'"planted-secret\\u0000"'),
     "secret-megabyte": ("report_secret", b'"' + b"planted-secret" * 70000 + b'"'), "delays-text": ("retry_delays", b'"60"'),
     "delays-minus": ("retry_delays", b"[60,-1]"), "delays-many": ("retry_delays", _json([1] * 1000)),
-    "delays-words": ("retry_delays", b'["x"]'),
+    "delays-words": ("retry_delays", b'["x"]'), "age-word": ("retry_max_age", b'"5 days"'), "age-array": ("retry_max_age", b"[5]"),
+    "age-64-bits": ("retry_max_age", b"9223372036854775807"),
 }

@@ -165,6 +165,48 @@ static void test_a_deferral_uses_the_schedule_up_by_one(void **state)
     attempt_clear(&a);
 }
 
+static void test_a_message_past_its_maximum_age_gives_up_after_another_failure(void **state)
+{
+    static const char reason[] = "Attachment fetch failed for a.pdf: 503";
+    struct scene s;
+    struct attempt a;
+    struct error err;
+
+    (void)state;
+    scene_set(&s, "SD", 1, NULL);
+    s.claim.retry_max_age_s = 432000;
+    s.claim.failing_s = 431999;
+    assert_int_equal(attempt_from_transcript(&s.claim, &s.transcript, 0.0, &a, &err), ERR_OK);
+    assert_int_equal(a.outcome, OUTCOME_DEFERRED);
+    attempt_clear(&a);
+    s.claim.failing_s = 432000;
+    assert_int_equal(attempt_from_transcript(&s.claim, &s.transcript, 0.0, &a, &err), ERR_OK);
+    assert_int_equal(a.outcome, OUTCOME_SENT); /* to the one; the other is given up */
+    assert_non_null(strstr(a.metadata, "Max age (432000 s) exceeded: 4.2.1 busy (SMTP 450)"));
+    attempt_clear(&a);
+    assert_int_equal(attempt_from_compose(&s.claim, true, reason, 0.0, &a, &err), ERR_OK);
+    assert_int_equal(a.outcome, OUTCOME_ERROR);
+    assert_string_equal(a.reason, reason); /* clients look for how it begins */
+    attempt_clear(&a);
+
+    scene_set(&s, "D", 1, NULL); /* a probe of its account, too: the gate was opened early */
+    s.claim.retry_max_age_s = 1;
+    s.claim.failing_s = 1;
+    s.claim.early_ms = 40000;
+    s.transcript.verdict.blame = BLAME_ACCOUNT;
+    assert_int_equal(attempt_from_transcript(&s.claim, &s.transcript, 0.0, &a, &err), ERR_OK);
+    assert_int_equal(a.outcome, OUTCOME_ERROR);
+    assert_string_equal(a.reason, "Max age (1 s) exceeded: 4.2.1 busy (SMTP 450)");
+    attempt_clear(&a);
+
+    scene_set(&s, "D", 2, NULL); /* the schedule ends first */
+    s.claim.retry_max_age_s = 1;
+    s.claim.failing_s = 1;
+    assert_int_equal(attempt_from_transcript(&s.claim, &s.transcript, 0.0, &a, &err), ERR_OK);
+    assert_string_equal(a.reason, "Max retries (2) exceeded: 4.2.1 busy (SMTP 450)");
+    attempt_clear(&a);
+}
+
 static void test_a_probe_of_an_account_ahead_of_time_uses_no_retry(void **state)
 {
     struct scene s;
@@ -254,6 +296,7 @@ int main(void)
         cmocka_unit_test(test_a_used_up_schedule_gives_up),
         cmocka_unit_test(test_giving_up_on_some_is_sent_for_the_others),
         cmocka_unit_test(test_a_deferral_uses_the_schedule_up_by_one),
+        cmocka_unit_test(test_a_message_past_its_maximum_age_gives_up_after_another_failure),
         cmocka_unit_test(test_a_probe_of_an_account_ahead_of_time_uses_no_retry),
         cmocka_unit_test(test_a_failure_to_compose_ends_or_waits_by_its_kind),
         cmocka_unit_test(test_only_a_relay_that_surely_lacks_the_message_gives_the_slot_back),

@@ -105,6 +105,7 @@ static void test_every_setting_has_the_default_that_operators_rely_on(void **sta
         "MAIL_PROXY_ENCRYPTION_KEY=",
         "GMP_LOG_LEVEL=info",
         "GMP_RETRY_DELAYS=60,300,900,3600,7200",
+        "GMP_RETRY_MAX_AGE=432000",
         "GMP_BATCH_SIZE_PER_ACCOUNT=50",
         "GMP_MAX_CONNECTIONS_PER_ACCOUNT=10",
         "GMP_DEFAULT_PRIORITY=2",

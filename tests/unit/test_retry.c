@@ -40,6 +40,23 @@ static void test_an_empty_schedule_has_no_retry(void **state)
     assert_int_equal(retry_delay_s(&none, 0, 0.0), RETRY_NONE);
 }
 
+static void test_it_is_over_when_a_message_has_failed_for_its_maximum_age(void **state)
+{
+    static const struct {
+        int64_t max_age_s, failing_s;
+        bool over;
+    } cases[] = {{432000, 431999, false},
+                 {432000, 432000, true},
+                 {1, 0, false}, /* no failure yet */
+                 {1, 1, true},
+                 {0, 432000, false},
+                 {0, 0, false}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        assert_int_equal(retry_is_over(cases[i].max_age_s, cases[i].failing_s), cases[i].over);
+}
+
 static void test_an_account_backs_off_within_the_schedule(void **state)
 {
     static const struct {
@@ -63,6 +80,7 @@ int main(void)
         cmocka_unit_test(test_each_retry_takes_the_next_delay_until_none_is_left),
         cmocka_unit_test(test_jitter_adds_at_most_a_tenth),
         cmocka_unit_test(test_an_empty_schedule_has_no_retry),
+        cmocka_unit_test(test_it_is_over_when_a_message_has_failed_for_its_maximum_age),
         cmocka_unit_test(test_an_account_backs_off_within_the_schedule),
     };
 

@@ -26,6 +26,8 @@ enum claim_column {
     CLAIM_CONTENT,
     CLAIM_SETTLED,
     CLAIM_RETRY_DELAYS,
+    CLAIM_RETRY_MAX_AGE,
+    CLAIM_FAILING_S,
     CLAIM_TENANT_ID,
     CLAIM_ACCOUNT_ID,
     CLAIM_VERSION,
@@ -246,6 +248,10 @@ enum err claim_read_row(const PGresult *res, int row, const struct config *confi
     claim->content = claim_copy(res, row, CLAIM_CONTENT, &failed);
     claim->settled = claim_copy(res, row, CLAIM_SETTLED, &failed);
     claim_read_delays(db_str(res, row, CLAIM_RETRY_DELAYS), config, &claim->retry_delays);
+    claim->retry_max_age_s = db_is_null(res, row, CLAIM_RETRY_MAX_AGE)
+                                 ? config->retry_max_age
+                                 : db_int(res, row, CLAIM_RETRY_MAX_AGE);
+    claim->failing_s = db_int(res, row, CLAIM_FAILING_S);
     claim->account = claim_read_account(res, row, config);
     claim->tenant = claim_read_tenant(res, row);
     if (failed || !claim->account || !claim->tenant) {

@@ -70,6 +70,8 @@ struct claim {
     int32_t size_octets;               /* of content and attachments as stored */
     int32_t attachments;               /* rows of message_attachment */
     struct config_delays retry_delays; /* account's, else tenant's, else the service's */
+    int64_t retry_max_age_s;           /* likewise; 0: none */
+    int64_t failing_s;                 /* since its first failed attempt; 0: there was none */
     char *message_id;                  /* the client's id */
     char *mime_message_id;             /* "<...@...>" */
     char *content;                 /* the client's JSON; NULL when it is large and must be loaded

@@ -11,7 +11,7 @@
 #include "worker/record/retry.h"
 #include "worker/record/settled.h"
 
-enum { ATTEMPT_REASON_OCTETS_MAX = 2048 };
+enum { ATTEMPT_REASON_OCTETS_MAX = 2048, ATTEMPT_ENDED_OCTETS = 64 };
 
 void attempt_clear(struct attempt *attempt)
 {
@@ -27,13 +27,44 @@ static enum err attempt_nomem(struct error *err)
     return error_set(err, ERR_NOMEM, "out of memory for an attempt's record");
 }
 
-/* "[prefix]5.1.1 no such user (SMTP 550)"; owned; NULL: out of memory. */
-static char *attempt_reason(const struct reply *reply, int64_t exceeded)
+/* What follows when this attempt is deferred. */
+struct attempt_next {
+    int64_t delay_s;                  /* RETRY_NONE: nothing, it is an error */
+    bool probe;                       /* uses up no retry */
+    char ended[ATTEMPT_ENDED_OCTETS]; /* what the error's reason begins with */
+};
+
+/*
+ * An account's gate that is opened ahead of time (run-now comes with every batch some clients post)
+ * lets messages be tried before they are due: if the account is still at fault, that try was a
+ * probe of the account and uses up no retry, else a short outage of a relay would end in errors.
+ */
+static struct attempt_next attempt_plan(const struct claim *claim, const struct transcript *t,
+                                        double jitter)
+{
+    struct attempt_next next = {0};
+
+    next.probe = claim->early_ms > 0 && t->verdict.outcome == OUTCOME_DEFERRED &&
+                 t->verdict.blame == BLAME_ACCOUNT;
+    next.delay_s = next.probe ? (claim->early_ms + 999) / 1000
+                              : retry_delay_s(&claim->retry_delays, claim->retries, jitter);
+    if (next.delay_s == RETRY_NONE) {
+        snprintf(next.ended, sizeof(next.ended),
+                 "Max retries (%lu) exceeded: ", (unsigned long)claim->retry_delays.count);
+    } else if (retry_is_over(claim->retry_max_age_s, claim->failing_s)) {
+        snprintf(next.ended, sizeof(next.ended),
+                 "Max age (%lld s) exceeded: ", (long long)claim->retry_max_age_s);
+        next.delay_s = RETRY_NONE;
+    }
+    return next;
+}
+
+/* "[ended]5.1.1 no such user (SMTP 550)"; owned; NULL: out of memory. */
+static char *attempt_reason(const struct reply *reply, const char *ended)
 {
     struct buf out = BUF_INIT(ATTEMPT_REASON_OCTETS_MAX);
 
-    if (exceeded >= 0)
-        buf_printf(&out, "Max retries (%lld) exceeded: ", (long long)exceeded);
+    buf_append_str(&out, ended);
     if (reply->status[0])
         buf_printf(&out, "%s ", reply->status);
     buf_append_str(&out, reply->text);
@@ -45,9 +76,9 @@ static char *attempt_reason(const struct reply *reply, int64_t exceeded)
 }
 
 static enum err attempt_add_settled(cJSON *list, const struct transcript_recipient *r,
-                                    enum outcome outcome, int64_t exceeded, struct error *err)
+                                    enum outcome outcome, const char *ended, struct error *err)
 {
-    char *reason = outcome == OUTCOME_ERROR ? attempt_reason(&r->reply, exceeded) : NULL;
+    char *reason = outcome == OUTCOME_ERROR ? attempt_reason(&r->reply, ended) : NULL;
     bool ok = (outcome != OUTCOME_ERROR || reason) &&
               settled_add(list, r->address, outcome, outcome == OUTCOME_ERROR ? r->reply.code : 0,
                           reason);
@@ -72,7 +103,7 @@ static enum err attempt_list_recipients(const struct transcript *t, char **ret, 
         return attempt_nomem(err);
     for (size_t i = 0; i < t->recipient_count && !rc; i++) {
         const struct transcript_recipient *r = &t->recipients[i];
-        char *reason = attempt_reason(&r->reply, -1);
+        char *reason = attempt_reason(&r->reply, "");
 
         if (!reason || !settled_add(list, r->address, r->verdict.outcome, r->reply.code, reason))
             rc = attempt_nomem(err);
@@ -85,14 +116,14 @@ static enum err attempt_list_recipients(const struct transcript *t, char **ret, 
 }
 
 /* Settle what this attempt settled; *ret_pending: recipients that are still to be tried. */
-static enum err attempt_settle(const struct transcript *t, bool last, int64_t exceeded, cJSON *list,
-                               uint32_t *ret_pending, struct error *err)
+static enum err attempt_settle(const struct transcript *t, const struct attempt_next *next,
+                               cJSON *list, uint32_t *ret_pending, struct error *err)
 {
     uint32_t pending = 0;
 
     for (size_t i = 0; i < t->recipient_count; i++) {
         const struct transcript_recipient *r = &t->recipients[i];
-        bool given_up = last && r->verdict.outcome == OUTCOME_DEFERRED;
+        bool given_up = next->delay_s == RETRY_NONE && r->verdict.outcome == OUTCOME_DEFERRED;
         enum outcome outcome = given_up ? OUTCOME_ERROR : r->verdict.outcome;
         enum err rc;
 
@@ -100,7 +131,7 @@ static enum err attempt_settle(const struct transcript *t, bool last, int64_t ex
             pending++;
             continue;
         }
-        rc = attempt_add_settled(list, r, outcome, given_up ? exceeded : -1, err);
+        rc = attempt_add_settled(list, r, outcome, given_up ? next->ended : "", err);
         if (rc)
             return rc;
     }
@@ -119,21 +150,6 @@ static enum err attempt_print_settled(const cJSON *list, struct attempt *a, stru
     if (a->outcome == OUTCOME_SENT)
         a->metadata = settled_print_refused(list);
     return a->settled && (a->outcome != OUTCOME_SENT || a->metadata) ? ERR_OK : attempt_nomem(err);
-}
-
-/*
- * Seconds until the next attempt, or RETRY_NONE. An account's gate that is opened ahead of time
- * (run-now comes with every batch some clients post) lets messages be tried before they are due: if
- * the account is still at fault, that try was a probe of the account and uses up no retry, else a
- * short outage of a relay would end in errors.
- */
-static int64_t attempt_delay_s(const struct claim *claim, const struct transcript *t, double jitter,
-                               bool *ret_probe)
-{
-    *ret_probe = claim->early_ms > 0 && t->verdict.outcome == OUTCOME_DEFERRED &&
-                 t->verdict.blame == BLAME_ACCOUNT;
-    return *ret_probe ? (claim->early_ms + 999) / 1000
-                      : retry_delay_s(&claim->retry_delays, claim->retries, jitter);
 }
 
 /* Nothing but a refusal of the final dot is certain to leave the relay without the message. */
@@ -156,10 +172,7 @@ enum err attempt_from_transcript(const struct claim *claim, const struct transcr
                         .phase = t->phase,
                         .reply = t->reply,
                         .retries = claim->retries};
-    bool probe;
-    int64_t delay = attempt_delay_s(claim, t, jitter, &probe);
-    bool last = delay == RETRY_NONE;
-    int64_t exceeded = claim->retry_delays.count;
+    struct attempt_next next = attempt_plan(claim, t, jitter);
     cJSON *list = settled_parse(claim->settled);
     uint32_t pending = 0;
     enum err rc;
@@ -171,20 +184,20 @@ enum err attempt_from_transcript(const struct claim *claim, const struct transcr
     a.connect_ms = t->connect_ms;
     a.send_ms = t->send_ms;
     a.recipient_count = (uint32_t)t->recipient_count;
-    rc = attempt_settle(t, last, exceeded, list, &pending, err);
+    rc = attempt_settle(t, &next, list, &pending, err);
     if (rc)
         goto out;
     if (pending) {
         a.outcome = OUTCOME_DEFERRED;
-        a.retry_after_s = delay;
-        a.retries += !probe;
+        a.retry_after_s = next.delay_s;
+        a.retries += !next.probe;
     } else {
         a.outcome = settled_count(list, OUTCOME_SENT) ? OUTCOME_SENT : OUTCOME_ERROR;
     }
     if (a.outcome != OUTCOME_SENT) {
-        bool given_up = last && t->verdict.outcome == OUTCOME_DEFERRED;
+        bool given_up = next.delay_s == RETRY_NONE && t->verdict.outcome == OUTCOME_DEFERRED;
 
-        a.reason = attempt_reason(&t->reply, given_up ? exceeded : -1);
+        a.reason = attempt_reason(&t->reply, given_up ? next.ended : "");
         rc = a.reason ? ERR_OK : attempt_nomem(err);
     }
     if (!rc)
@@ -210,7 +223,8 @@ enum err attempt_from_compose(const struct claim *claim, bool temporary, const c
                         .retries = claim->retries};
     int64_t delay = retry_delay_s(&claim->retry_delays, claim->retries, jitter);
 
-    if (temporary && delay != RETRY_NONE) {
+    if (temporary && delay != RETRY_NONE &&
+        !retry_is_over(claim->retry_max_age_s, claim->failing_s)) {
         a.outcome = OUTCOME_DEFERRED;
         a.retry_after_s = delay;
         a.retries++;

@@ -12,6 +12,11 @@ int64_t retry_delay_s(const struct config_delays *delays, int32_t used, double j
     return (int64_t)(delays->seconds[used] * (1.0 + 0.1 * jitter) + 0.5);
 }
 
+bool retry_is_over(int64_t max_age_s, int64_t failing_s)
+{
+    return max_age_s > 0 && failing_s >= max_age_s;
+}
+
 int64_t retry_back_off_first_s(const struct config_delays *delays)
 {
     return delays->count ? delays->seconds[0] : RETRY_BACK_OFF_FIRST_S;

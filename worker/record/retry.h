@@ -16,6 +16,12 @@ enum { RETRY_NONE = -1 };
 int64_t retry_delay_s(const struct config_delays *delays, int32_t used, double jitter);
 
 /*
+ * May a message whose first failed attempt was `failing_s` seconds ago (0: there was none) be tried
+ * no more after another one? RFC 5321 4.5.4.1 calls it the give-up time. `max_age_s` 0: none.
+ */
+bool retry_is_over(int64_t max_age_s, int64_t failing_s);
+
+/*
  * An account at fault is left alone for the schedule's first delay, then for twice as long each
  * time, up to the schedule's longest; without a schedule for a minute, up to an hour. The doubling
  * and its jitter are record_attempts.sql's, which knows how often it failed.

@@ -3,6 +3,7 @@
  */
 #include "worker/sweep/sweep.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "common/log.h"
@@ -17,6 +18,8 @@ enum {
     SWEEP_RATES_MS = 60 * 1000,
     SWEEP_RATES_MAX = 5000,
     SWEEP_RAISE_MS = 10 * 1000,
+    SWEEP_GIVE_UP_MS = 5000,
+    SWEEP_ID_OCTETS = 256, /* account_id_is_short, and a NUL */
     SWEEP_RETRY_MS = 1000,
     SWEEP_RECONNECT_MS =
         5000, /* db_async tries at least every 2 s, and a heartbeat follows at once */
@@ -28,6 +31,12 @@ struct sweep_chore {
     bool asking;
 };
 
+/* Where the search for messages to give up goes on; two empty ids: at the beginning. */
+struct sweep_place {
+    char tenant_id[SWEEP_ID_OCTETS], account_id[SWEEP_ID_OCTETS];
+    int64_t priority, message_pk;
+};
+
 struct sweeper {
     struct event_loop *loop;
     struct db_async *db;
@@ -36,7 +45,8 @@ struct sweeper {
     void *arg;
     int64_t epoch;
     int64_t reap_from_ms; /* by the loop's clock */
-    struct sweep_chore promote, reap, partitions, fold, rates, raise;
+    struct sweep_chore promote, reap, partitions, fold, rates, raise, give_up;
+    struct sweep_place place;
 };
 
 /* Ask the database for one chore's work; the next turn follows its answer. */
@@ -236,6 +246,60 @@ static void sweep_raise(void *arg)
     sweep_ask(&s->raise, &SQL_RAISE_PRIORITIES, &params, sweep_raised, sweep_raise);
 }
 
+/* ---- give up what an account at fault has kept waiting for too long ---- */
+
+static void sweep_give_up(void *arg);
+
+static void sweep_log_given_up(const PGresult *res, int row)
+{
+    struct log_line l;
+
+    log_begin(&l, LOG_WARN, "sweep", "given_up");
+    log_str(&l, "tenant", db_str(res, row, 4));
+    log_str(&l, "message", db_str(res, row, 5));
+    log_str(&l, "account", db_str(res, row, 6));
+    log_int(&l, "attempts", db_int(res, row, 7));
+    log_int(&l, "waited_s", db_int(res, row, 8));
+    log_str(&l, "outcome", "error");
+    log_str(&l, "reason", db_str(res, row, 9));
+    log_end(&l);
+}
+
+static void sweep_given_up(void *arg, enum err rc, const PGresult *res, const struct error *err)
+{
+    struct sweeper *s = arg;
+    bool more;
+
+    if (sweep_failed(&s->give_up, rc, err, sweep_give_up))
+        return;
+    more = !db_is_null(res, 0, 0);
+    s->place = (struct sweep_place){0};
+    if (more) {
+        snprintf(s->place.tenant_id, sizeof(s->place.tenant_id), "%s", db_str(res, 0, 0));
+        snprintf(s->place.account_id, sizeof(s->place.account_id), "%s", db_str(res, 0, 1));
+        s->place.priority = db_int(res, 0, 2);
+        s->place.message_pk = db_int(res, 0, 3);
+    }
+    for (int row = 0; row < PQntuples(res); row++)
+        if (!db_is_null(res, row, 4))
+            sweep_log_given_up(res, row);
+    event_timer_start(s->loop, &s->give_up.timer, more ? 0 : SWEEP_GIVE_UP_MS, sweep_give_up, s);
+}
+
+static void sweep_give_up(void *arg)
+{
+    struct sweeper *s = arg;
+    struct db_params params = {0};
+
+    db_param_int(&params, s->config->retry_max_age);
+    db_param_int(&params, s->epoch);
+    db_param_text(&params, s->place.tenant_id);
+    db_param_text(&params, s->place.account_id);
+    db_param_int(&params, s->place.priority);
+    db_param_int(&params, s->place.message_pk);
+    sweep_ask(&s->give_up, &SQL_GIVE_UP_MESSAGES, &params, sweep_given_up, sweep_give_up);
+}
+
 /* ---- what callers see ---- */
 
 static void sweep_start(struct sweeper *s, struct sweep_chore *chore, event_timer_fn *fn)
@@ -252,6 +316,7 @@ static void sweep_stop(struct sweeper *s)
     event_timer_stop(s->loop, &s->fold.timer);
     event_timer_stop(s->loop, &s->rates.timer);
     event_timer_stop(s->loop, &s->raise.timer);
+    event_timer_stop(s->loop, &s->give_up.timer);
 }
 
 void sweep_set_epoch(struct sweeper *s, int64_t epoch)
@@ -267,6 +332,7 @@ void sweep_set_epoch(struct sweeper *s, int64_t epoch)
     sweep_start(s, &s->rates, sweep_rates);
     if (s->config->priority_age)
         sweep_start(s, &s->raise, sweep_raise);
+    sweep_start(s, &s->give_up, sweep_give_up);
 }
 
 void sweep_connected(struct sweeper *s)
@@ -290,7 +356,7 @@ enum err sweep_new(struct event_loop *loop, struct db_async *db, const struct co
     s->fn = fn;
     s->arg = arg;
     s->promote.sweeper = s->reap.sweeper = s->partitions.sweeper = s->fold.sweeper = s;
-    s->rates.sweeper = s->raise.sweeper = s;
+    s->rates.sweeper = s->raise.sweeper = s->give_up.sweeper = s;
     *ret = s;
     return ERR_OK;
 }

@@ -173,6 +173,7 @@ WITH RECURSIVE alive AS MATERIALIZED (
 SELECT ceil(w.again_ms)::bigint, w.rejected, l.message_pk, l.lease_token, (extract(epoch FROM m.created_at) * 1000000)::bigint,
        (extract(epoch FROM now() - l.due_at) * 1000)::bigint, l.attempts, m.retries, l.priority, m.size_octets, m.attachments,
        m.message_id, m.mime_message_id, b.content, m.settled, coalesce(a.retry_delays, t.retry_delays),
+       coalesce(a.retry_max_age_s, t.retry_max_age_s), floor(extract(epoch FROM now() - m.deferred_since))::bigint,
        l.tenant_id, l.account_id, a.version, a.host, a.port, a.username, a.password_sealed, a.password_key_id,
        coalesce(a.use_tls, a.port = 465), a.tls_verify, a.tls_ca, a.tls_pin, a.timeout_s, a.ttl_s,
        least(coalesce(g.connections, k.kept), k.share), a.batch_size, a.dsn_notify, a.dsn_ret, t.client_base_url,

@@ -5,7 +5,7 @@
 --       is_pec_account, imap_host, imap_port, imap_user, imap_ssl, name, timeout_s, max_connections, tls_verify,
 --       tls_ca, tls_pin, retry_delays as JSON, dsn_notify, dsn_ret, oauth_grant,
 --       oauth_token_url, oauth_client_id, oauth_scope, oauth_client_auth, tls_client_cert, tls_client_cert_expires_at in microseconds since
---       the epoch, whether that is past.
+--       the epoch, whether that is past, retry_max_age_s.
 -- Locks: none.
 -- Called by: accounts_list() in server/routes/accounts.c.
 SELECT a.account_id, a.tenant_id, a.host, a.port, a.username, a.ttl_s, a.limit_per_minute, a.limit_per_hour,
@@ -16,7 +16,7 @@ SELECT a.account_id, a.tenant_id, a.host, a.port, a.username, a.ttl_s, a.limit_p
        a.oauth_token_url, a.oauth_client_id, a.oauth_scope,
        CASE WHEN a.oauth_token_url IS NOT NULL THEN a.oauth_client_auth END, a.tls_client_cert,
        (extract(epoch FROM a.tls_client_cert_expires_at) * 1000000)::bigint,
-       coalesce(a.tls_client_cert_expires_at <= now(), false)
+       coalesce(a.tls_client_cert_expires_at <= now(), false), a.retry_max_age_s
   FROM mailproxy.account a
  WHERE $1::text IS NULL OR a.tenant_id = $1::text
  ORDER BY a.account_id, a.tenant_id;

@@ -9,7 +9,7 @@
 -- $32 text oauth_token_url  $33 text oauth_client_id  $34 text oauth_scope  $35 bytea oauth_client_secret_sealed
 -- $36 text its key id  $37 bytea oauth_refresh_token_sealed  $38 text its key id  $39 bytea oauth_token_sealed
 -- $40 text its key id  $41 text oauth_client_auth, null: body  $42 text tls_client_cert  $43 bigint its end, seconds since the epoch
--- $44 bytea tls_client_key_sealed  $45 text its key id
+-- $44 bytea tls_client_key_sealed  $45 text its key id  $46 integer retry_max_age_s
 -- Rows: account_id. None: no such tenant.
 -- Locks: the account's row and its state's, then scheduled queue rows that wait for it; one that is locked is skipped.
 -- Plan: primary keys.
@@ -23,13 +23,13 @@ WITH written AS (
                oauth_grant, oauth_token_url, oauth_client_id, oauth_scope, oauth_client_secret_sealed,
                oauth_client_secret_key_id, oauth_refresh_token_sealed, oauth_refresh_token_key_id,
                oauth_token_sealed, oauth_token_key_id, oauth_client_auth, tls_client_cert, tls_client_cert_expires_at,
-               tls_client_key_sealed, tls_client_key_key_id)
+               tls_client_key_sealed, tls_client_key_key_id, retry_max_age_s)
     SELECT t.tenant_id, $2::text, $3::text, $4::text, $5::integer, $6::text, $7::bytea, $8::text, $9::boolean,
            $10::boolean, $11::text, $12::text, $13::integer, $14::integer, $15::integer, $16::integer, $17::integer,
            $18::integer, $19::integer, $20::text, $21::integer[], $22::boolean, $23::text, $24::integer,
            $25::text, $26::bytea, $27::text, $28::boolean, upper($29::text), upper($30::text),
            $31::text::mailproxy.oauth_grant, $32::text, $33::text, $34::text, $35::bytea, $36::text, $37::bytea,
-           $38::text, $39::bytea, $40::text, coalesce($41::text, 'body')::mailproxy.oauth_client_auth, $42::text, to_timestamp($43::bigint), $44::bytea, $45::text
+           $38::text, $39::bytea, $40::text, coalesce($41::text, 'body')::mailproxy.oauth_client_auth, $42::text, to_timestamp($43::bigint), $44::bytea, $45::text, $46::integer
       FROM mailproxy.tenant t
      WHERE t.tenant_id = $1::text
     ON CONFLICT (tenant_id, account_id) DO UPDATE
@@ -57,12 +57,13 @@ WITH written AS (
                tls_client_cert_expires_at = excluded.tls_client_cert_expires_at,
                tls_client_key_sealed = excluded.tls_client_key_sealed,
                tls_client_key_key_id = excluded.tls_client_key_key_id,
+               retry_max_age_s = excluded.retry_max_age_s,
                version = a.version + 1, updated_at = now()
      RETURNING a.tenant_id, a.account_id
 ), opened AS (
     INSERT INTO mailproxy.account_state AS s (tenant_id, account_id)
     SELECT w.tenant_id, w.account_id FROM written w
-    ON CONFLICT (tenant_id, account_id) DO UPDATE SET failures = 0, gate_until = NULL, gate_reason = NULL
+    ON CONFLICT (tenant_id, account_id) DO UPDATE SET failures = 0, failing_since = NULL, gate_until = NULL, gate_reason = NULL
     RETURNING s.account_id
 ), released AS (
     UPDATE mailproxy.queue q

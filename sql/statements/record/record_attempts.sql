@@ -55,7 +55,8 @@ WITH result AS MATERIALIZED (
     UPDATE mailproxy.message m
        SET state = CASE o.outcome WHEN 'deferred' THEN 'queued' ELSE o.outcome END::mailproxy.message_state,
            finished_at = CASE WHEN o.outcome <> 'deferred' THEN now() END,
-           updated_at = now(), retries = o.retries, reply_code = o.reply_code, reason = o.reason, settled = o.settled
+           updated_at = now(), retries = o.retries, reply_code = o.reply_code, reason = o.reason, settled = o.settled,
+           deferred_since = CASE WHEN o.outcome = 'deferred' THEN coalesce(m.deferred_since, now()) ELSE m.deferred_since END
       FROM owned o
      WHERE m.message_pk = o.message_pk
 ), tried AS (
@@ -95,7 +96,7 @@ WITH result AS MATERIALIZED (
       FROM verdict v
       JOIN mailproxy.account_state s ON s.tenant_id = v.tenant_id AND s.account_id = v.account_id
      WHERE (SELECT count(*) FROM stamped) >= 0 -- first
-       AND CASE WHEN v.well THEN s.failures > 0
+       AND CASE WHEN v.well THEN s.failures > 0 OR s.failing_since IS NOT NULL
                 ELSE v.at_fault AND (s.gate_until IS NULL OR s.gate_until <= now() OR s.gate_recheck_at IS NOT NULL) END
      ORDER BY s.tenant_id, s.account_id
        FOR NO KEY UPDATE OF s -- lets others count
@@ -105,7 +106,8 @@ WITH result AS MATERIALIZED (
            gate_until = CASE WHEN NOT j.well
                              THEN now() + make_interval(secs => least(j.back_off_s * 2.0 ^ least(s.failures, 30), j.back_off_most_s)
                                                                 * (1 + 0.1 * random())) END,
-           gate_reason = CASE WHEN NOT j.well THEN j.reason END, gate_recheck_at = NULL
+           gate_reason = CASE WHEN NOT j.well THEN j.reason END, gate_recheck_at = NULL,
+           failing_since = CASE WHEN NOT j.well THEN coalesce(s.failing_since, now()) END
       FROM judged j
      WHERE s.tenant_id = j.tenant_id AND s.account_id = j.account_id
 ), counted AS ( -- per account: its own worker's row alone, so that no worker waits for another
