@@ -195,6 +195,34 @@ CREATE FUNCTION mailproxy.attempt_bounds_ms() RETURNS integer[]
 COMMENT ON FUNCTION mailproxy.attempt_bounds_ms() IS 'Upper bounds of the histogram of attempt durations, milliseconds; the last one stands for no bound.';
 
 --
+-- Name: audit(text); Type: FUNCTION; Schema: mailproxy; Owner: -
+--
+
+CREATE FUNCTION mailproxy.audit(of_tenant text DEFAULT NULL::text) RETURNS TABLE(tenant_id text, accepted bigint, sent bigint, error bigint, cancelled bigint, queued bigint, balanced boolean)
+    LANGUAGE sql STABLE ROWS 100
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'on'
+    SET jit TO 'off'
+    AS $$
+    SELECT coalesce(m.tenant_id, q.tenant_id), count(m.message_pk),
+           count(*) FILTER (WHERE m.state = 'sent'), count(*) FILTER (WHERE m.state = 'error'),
+           count(*) FILTER (WHERE m.state = 'cancelled'), count(q.message_pk),
+           bool_and(m.message_pk IS NOT NULL AND (m.state = 'queued') = (q.message_pk IS NOT NULL)
+                    AND (q.message_pk IS NULL OR (q.tenant_id = m.tenant_id AND q.account_id = m.account_id)))
+      FROM mailproxy.message m
+      FULL JOIN mailproxy.queue q ON q.message_pk = m.message_pk
+     WHERE of_tenant IS NULL OR m.tenant_id = of_tenant OR q.tenant_id = of_tenant
+     GROUP BY 1
+     ORDER BY 1
+$$;
+
+--
+-- Name: FUNCTION audit(of_tenant text); Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON FUNCTION mailproxy.audit(of_tenant text) IS 'For each tenant, or the one that is named: messages stored, those in each final state, and those with a queue row. accepted = sent + error + cancelled + queued, and balanced says that each message has exactly one of a final state and a queue row. One statement, hence one snapshot: true at any moment, also under load. Reads all of message and queue: some 1.5 s a million.';
+
+--
 -- Name: count_queue(); Type: FUNCTION; Schema: mailproxy; Owner: -
 --
 
@@ -311,6 +339,285 @@ END $$;
 --
 
 COMMENT ON FUNCTION mailproxy.drop_views() IS 'Run before each migration, which then may change any column; install_objects() brings the views back.';
+
+--
+-- Name: explain_account(text, text); Type: FUNCTION; Schema: mailproxy; Owner: -
+--
+
+CREATE FUNCTION mailproxy.explain_account(of_tenant text, of_account text) RETURNS SETOF text
+    LANGUAGE sql STABLE ROWS 3
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    SELECT CASE h.state
+                WHEN 'backed off' THEN format('Account %s is passed by until %s (failures in a row: %s%s): %s. Sooner: run-now, or an update of the account.',
+                                              of_account, mailproxy.explain_time(h.next_try_at), h.failures,
+                                              ', since ' || mailproxy.explain_time(h.failing_since), coalesce(h.reason, 'nobody knows why'))
+                WHEN 'to be tried' THEN format('Account %s was backed off (failures in a row: %s) and is to be tried again now.', of_account, h.failures)
+                WHEN 'being tried' THEN format('Account %s was backed off (failures in a row: %s); one worker tries it now, the rest of its messages wait for what comes of it.',
+                                               of_account, h.failures)
+                WHEN 'at limit' THEN format('Account %s is passed by until %s: %s.', of_account, mailproxy.explain_time(h.next_try_at), h.reason)
+                WHEN 'no access token' THEN format('Account %s has no access token: %s. The token endpoint is asked again at %s.', of_account, h.reason,
+                                                   mailproxy.explain_time(h.next_try_at))
+                WHEN 'crowded' THEN format('Account %s has no connection to spare: other workers hold all of them.', of_account) END
+      FROM mailproxy.account_health h
+     WHERE h.tenant_id = of_tenant AND h.account_id = of_account AND h.state <> 'ok'
+     UNION ALL
+    SELECT format('The limit of %s per %s %s is used up: the relay took %s, %s are under way; %s.', r.most, r.period,
+                  CASE WHEN r.account_id IS NULL THEN 'of all the tenant''s accounts' ELSE 'of the account' END, r.taken, r.under_way,
+                  coalesce('the next one may go at ' || mailproxy.explain_time(r.frees_at), 'what is under way decides'))
+      FROM mailproxy.rate_status r
+     WHERE r.tenant_id = of_tenant AND coalesce(r.account_id, of_account) = of_account AND r.remaining = 0
+     UNION ALL
+    SELECT format('Connections to its relay: %s in use%s (%s).', sum(g.connections),
+                  coalesce(' of ' || max(a.max_connections), ', how many may be is the workers'' GMP_MAX_CONNECTIONS_PER_ACCOUNT'),
+                  string_agg(format('worker %s: %s', g.lease_epoch, g.connections), ', ' ORDER BY g.lease_epoch))
+      FROM mailproxy.connection_grant g
+      JOIN mailproxy.worker w ON w.epoch = g.lease_epoch AND w.ended_at IS NULL
+      JOIN mailproxy.account a ON a.tenant_id = g.tenant_id AND a.account_id = g.account_id
+     WHERE g.tenant_id = of_tenant AND g.account_id = of_account
+    HAVING count(*) > 0
+$$;
+
+--
+-- Name: FUNCTION explain_account(of_tenant text, of_account text); Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON FUNCTION mailproxy.explain_account(of_tenant text, of_account text) IS 'The part of explain_message() on its account: health, limits that are used up, connections in use.';
+
+--
+-- Name: explain_history(bigint); Type: FUNCTION; Schema: mailproxy; Owner: -
+--
+
+CREATE FUNCTION mailproxy.explain_history(of_message bigint) RETURNS TABLE(at timestamp with time zone, sentence text)
+    LANGUAGE sql STABLE ROWS 20
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    SELECT h.at, h.sentence
+      FROM (SELECT m.created_at AS at, 1 AS place, 0::bigint AS pk,
+                   format('Accepted for account %s with priority %s%s: %s octets.', m.account_id, m.priority,
+                          ', batch ' || m.batch_code, m.size_octets) AS sentence
+              FROM mailproxy.message m
+             WHERE m.message_pk = of_message
+             UNION ALL
+            SELECT a.ended_at, 2, a.attempt_pk,
+                   CASE WHEN a.in_doubt THEN format('Attempt %s is in doubt: %s.', a.attempt, a.reply)
+                        ELSE format('Attempt %s: %s%s%s.', a.attempt,
+                                    CASE a.outcome WHEN 'sent' THEN 'the relay took it' WHEN 'error' THEN 'refused for good' ELSE 'deferred' END,
+                                    CASE WHEN a.outcome <> 'sent' AND a.reply_code IS NULL THEN ', ' || coalesce(a.reply, 'nobody knows why')
+                                         WHEN a.outcome <> 'sent' THEN format(', for the relay said "%s"',
+                                                                              concat_ws(' ', a.reply_code, a.status, a.reply)) END,
+                                    CASE WHEN a.blame <> 'none' AND a.outcome <> 'sent'
+                                         THEN format(' (%s, fault of the %s)', coalesce('at ' || a.phase, 'before it connected'), a.blame) END)
+                   END || format(' Worker %s%s%s.', a.worker_epoch, ' on ' || w.host,
+                                 format(', %s ms waiting to be claimed, %s composing, %s connecting, %s sending',
+                                        a.queue_ms, a.compose_ms, a.connect_ms, a.send_ms)
+                                 || CASE WHEN a.queue_ms IS NOT NULL THEN '' END)
+              FROM mailproxy.attempt a
+              LEFT JOIN mailproxy.worker w ON w.epoch = a.worker_epoch
+             WHERE a.message_pk = of_message
+             UNION ALL
+            SELECT m.finished_at, 3, 0,
+                   CASE m.state WHEN 'sent' THEN 'Sent, which is final.'
+                                WHEN 'error' THEN format('Given up, which is final: %s.', m.reason)
+                                ELSE format('Cancelled, which is final%s.', ': ' || m.reason) END
+              FROM mailproxy.message m
+             WHERE m.message_pk = of_message AND m.state <> 'queued'
+             UNION ALL
+            SELECT e.reported_at, 4, e.event_pk, format('The tenant was told: %s%s.', e.event_type, ', ' || e.description)
+              FROM mailproxy.event e
+             WHERE e.message_pk = of_message AND e.reported_at IS NOT NULL) h
+     ORDER BY h.at, h.place, h.pk
+$$;
+
+--
+-- Name: FUNCTION explain_history(of_message bigint); Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON FUNCTION mailproxy.explain_history(of_message bigint) IS 'The part of explain_message() that is past: acceptance, attempts, the end, reports; message_pk.';
+
+--
+-- Name: explain_lease(bigint); Type: FUNCTION; Schema: mailproxy; Owner: -
+--
+
+CREATE FUNCTION mailproxy.explain_lease(of_message bigint) RETURNS SETOF text
+    LANGUAGE sql STABLE ROWS 1
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    SELECT format('Worker %s%s has had it in hand since %s: attempt %s is under way.%s', q.lease_epoch,
+                  format(' (%s, pid %s)', w.host, w.pid), mailproxy.explain_time(q.leased_at), q.attempts,
+                  CASE WHEN w.epoch IS NULL OR w.ended_at IS NOT NULL
+                       THEN format(' That worker has ended (%s): another one takes the message over within seconds, and it is in doubt whether the relay has it.', w.ended_how)
+                       WHEN w.heartbeat_at < now() - make_interval(secs => w.lease_s)
+                       THEN format(' That worker was last heard of at %s and counts as dead: another one takes the message over, and it is in doubt whether the relay has it.',
+                                   mailproxy.explain_time(w.heartbeat_at))
+                       WHEN w.heartbeat_at < now() - make_interval(secs => w.lease_s / 2.0)
+                       THEN format(' That worker was last heard of at %s; after %s s of silence another one takes the message over.',
+                                   mailproxy.explain_time(w.heartbeat_at), w.lease_s) END)
+      FROM mailproxy.queue q
+      LEFT JOIN mailproxy.worker w ON w.epoch = q.lease_epoch
+     WHERE q.message_pk = of_message AND q.state = 'leased'
+$$;
+
+--
+-- Name: FUNCTION explain_lease(of_message bigint); Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON FUNCTION mailproxy.explain_lease(of_message bigint) IS 'The part of explain_message() on a message that is leased; message_pk.';
+
+--
+-- Name: explain_message(text, text); Type: FUNCTION; Schema: mailproxy; Owner: -
+--
+
+CREATE FUNCTION mailproxy.explain_message(of_tenant text, of_message text) RETURNS TABLE(at timestamp with time zone, sentence text)
+    LANGUAGE plpgsql STABLE ROWS 20
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+    m      record;
+    queued boolean;
+BEGIN
+    SELECT x.message_pk, x.state INTO m
+      FROM mailproxy.message x
+     WHERE x.tenant_id = of_tenant AND x.message_id = of_message;
+    IF NOT FOUND THEN
+        RETURN QUERY SELECT date_trunc('second', now()), format('Tenant %s has no message %s: it was never accepted, or was deleted since; mailproxy.command_log tells.',
+                                          of_tenant, of_message);
+        RETURN;
+    END IF;
+    RETURN QUERY SELECT date_trunc('second', h.at), h.sentence FROM mailproxy.explain_history(m.message_pk) h;
+    RETURN QUERY SELECT date_trunc('second', now()), l.says FROM mailproxy.explain_lease(m.message_pk) AS l (says);
+    RETURN QUERY SELECT date_trunc('second', now()), w.says FROM mailproxy.explain_waiting(m.message_pk) AS w (says);
+    RETURN QUERY SELECT date_trunc('second', now()), r.says FROM mailproxy.explain_reports(m.message_pk) AS r (says);
+    queued := EXISTS (SELECT FROM mailproxy.queue q WHERE q.message_pk = m.message_pk);
+    IF queued <> (m.state = 'queued') THEN
+        RETURN QUERY SELECT date_trunc('second', now()), format('It is %s and %s in the queue, which must not be: see mailproxy.audit().', m.state,
+                                          CASE WHEN queued THEN 'still' ELSE 'not' END);
+    END IF;
+END $$;
+
+--
+-- Name: FUNCTION explain_message(of_tenant text, of_message text); Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON FUNCTION mailproxy.explain_message(of_tenant text, of_message text) IS 'What happened to a message of a tenant, in order, with times; then, as of now, what state it is in and all that keeps it from being sent, and whether its tenant was told. Reads that message''s rows by index, and what is small. It knows what the database knows: the workers'' own settings, such as GMP_CLIENT_SYNC_URL, it does not.';
+
+--
+-- Name: explain_reports(bigint); Type: FUNCTION; Schema: mailproxy; Owner: -
+--
+
+CREATE FUNCTION mailproxy.explain_reports(of_message bigint) RETURNS SETOF text
+    LANGUAGE sql STABLE ROWS 1
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    SELECT format('The tenant was not told yet: %s. %s', u.what,
+                  CASE WHEN NOT i.active THEN 'The service is not active, so nobody is called.'
+                       WHEN t.client_base_url IS NULL AND t.tenant_id = 'default'
+                       THEN 'Tenant default has no client_base_url: it is called only if the workers have GMP_CLIENT_SYNC_URL, which the database does not know.'
+                       WHEN t.client_base_url IS NULL THEN 'It has no client_base_url, so there is nobody to call.'
+                       WHEN s.lease_token IS NOT NULL
+                       THEN format('Worker %s has been calling it since %s.', s.lease_epoch, mailproxy.explain_time(s.leased_at))
+                       WHEN s.retry_at > now()
+                       THEN format('Its last call failed (failures in a row: %s): %s. The next one is due at %s, or after run-now.', s.failures, s.last_error,
+                                   mailproxy.explain_time(s.retry_at))
+                       WHEN s.failures > 0 THEN format('Its last call failed (failures in a row: %s): %s. The next one is due now.', s.failures, s.last_error)
+                       ELSE 'It is to be called now.' END)
+      FROM (SELECT e.tenant_id, string_agg(e.event_type::text, ', ' ORDER BY e.event_pk) AS what
+              FROM mailproxy.event e
+             WHERE e.message_pk = of_message AND e.reported_at IS NULL
+             GROUP BY e.tenant_id) u
+      JOIN mailproxy.tenant t ON t.tenant_id = u.tenant_id
+      JOIN mailproxy.tenant_sync s ON s.tenant_id = u.tenant_id
+     CROSS JOIN mailproxy.instance i
+$$;
+
+--
+-- Name: FUNCTION explain_reports(of_message bigint); Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON FUNCTION mailproxy.explain_reports(of_message bigint) IS 'The part of explain_message() on reports that are still to come; no row: the tenant knows everything; message_pk.';
+
+--
+-- Name: explain_time(timestamp with time zone); Type: FUNCTION; Schema: mailproxy; Owner: -
+--
+
+CREATE FUNCTION mailproxy.explain_time(moment timestamp with time zone) RETURNS text
+    LANGUAGE sql STABLE STRICT
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    SELECT to_char(moment, 'YYYY-MM-DD HH24:MI:SS TZ')
+$$;
+
+--
+-- Name: FUNCTION explain_time(moment timestamp with time zone); Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON FUNCTION mailproxy.explain_time(moment timestamp with time zone) IS 'To the second, in the session''s time zone.';
+
+--
+-- Name: explain_waiting(bigint); Type: FUNCTION; Schema: mailproxy; Owner: -
+--
+
+CREATE FUNCTION mailproxy.explain_waiting(of_message bigint) RETURNS SETOF text
+    LANGUAGE plpgsql STABLE ROWS 5
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+    w     record;
+    ahead bigint;
+BEGIN
+    SELECT q.tenant_id, q.account_id, q.state, q.due_at, q.priority, q.attempts, q.waits_for_account, m.retries, m.reason, m.batch_code,
+           t.suspended_batches, i.active,
+           EXISTS (SELECT FROM mailproxy.worker l
+                    WHERE l.ended_at IS NULL AND l.heartbeat_at >= now() - make_interval(secs => l.lease_s)) AS worked
+      INTO w
+      FROM mailproxy.queue q
+      JOIN mailproxy.message m ON m.message_pk = q.message_pk
+      JOIN mailproxy.tenant t ON t.tenant_id = q.tenant_id
+     CROSS JOIN mailproxy.instance i
+     WHERE q.message_pk = of_message AND q.state <> 'leased';
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    IF NOT w.active THEN
+        RETURN NEXT 'The service is not active: nothing is sent until POST /commands/activate.';
+    END IF;
+    IF '*' = ANY (w.suspended_batches) THEN
+        RETURN NEXT format('Tenant %s is suspended as a whole: nothing of it is sent until it is activated.', w.tenant_id);
+    END IF;
+    IF w.state = 'held' THEN
+        RETURN NEXT format('Batch %s is suspended: the message is held until the batch is activated.', w.batch_code);
+    END IF;
+    IF NOT w.worked THEN
+        RETURN NEXT 'No worker is alive: nothing is sent until mailproxy-worker runs.';
+    END IF;
+    IF w.due_at > now() AND w.attempts = 0 THEN
+        RETURN NEXT format('It is not to be sent before %s, as its sender wished.', mailproxy.explain_time(w.due_at));
+    ELSIF w.state = 'scheduled' AND w.due_at > now() THEN
+        RETURN NEXT format('Deferred: retry %s is due at %s%s. The last reply: %s.', w.retries, mailproxy.explain_time(w.due_at),
+                           CASE WHEN w.waits_for_account THEN ', or at once by run-now or an update of its account' END,
+                           coalesce(w.reason, 'unknown'));
+    ELSIF w.reason IS NOT NULL THEN
+        RETURN NEXT format('It was tried before (attempts: %s, retries used up: %s). The last reply: %s.', w.attempts, w.retries, w.reason);
+    END IF;
+    RETURN QUERY SELECT mailproxy.explain_account(w.tenant_id, w.account_id);
+    IF w.state = 'ready' THEN
+        SELECT count(*) INTO ahead
+          FROM (SELECT FROM mailproxy.queue q
+                 WHERE q.state = 'ready' AND q.tenant_id = w.tenant_id AND q.account_id = w.account_id
+                   AND (q.priority, q.message_pk) < (w.priority, of_message)
+                 LIMIT 10000) q;
+        RETURN NEXT format('It may be claimed as soon as nothing of the above is in the way. Messages of the same account that go first: %s.',
+                           CASE WHEN ahead = 0 THEN 'none' WHEN ahead = 10000 THEN '10,000 or more' ELSE ahead::text END);
+    ELSIF w.state = 'scheduled' AND w.due_at <= now() THEN
+        RETURN NEXT format('It has been due since %s: a worker makes it ready within seconds.', mailproxy.explain_time(w.due_at));
+    END IF;
+END $$;
+
+--
+-- Name: FUNCTION explain_waiting(of_message bigint); Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON FUNCTION mailproxy.explain_waiting(of_message bigint) IS 'The part of explain_message() on a message that waits: all that is in its way; message_pk.';
 
 --
 -- Name: free_slots(text, text, integer, integer, bigint, integer, integer); Type: FUNCTION; Schema: mailproxy; Owner: -
@@ -1067,6 +1374,69 @@ COMMENT ON COLUMN mailproxy.account.oauth_client_auth IS 'How oauth_client_id an
 COMMENT ON COLUMN mailproxy.account.retry_max_age_s IS 'As tenant.retry_max_age_s; null: the tenant''s.';
 
 --
+-- Name: attempt; Type: TABLE; Schema: mailproxy; Owner: -
+--
+
+CREATE TABLE mailproxy.attempt (
+    attempt_pk bigint NOT NULL,
+    message_pk bigint NOT NULL,
+    ended_at timestamp with time zone DEFAULT now() NOT NULL,
+    worker_epoch bigint NOT NULL,
+    attempt integer NOT NULL,
+    queue_ms integer,
+    compose_ms integer,
+    connect_ms integer,
+    send_ms integer,
+    reply_code smallint,
+    outcome mailproxy.outcome NOT NULL,
+    blame mailproxy.blame DEFAULT 'none'::mailproxy.blame NOT NULL,
+    in_doubt boolean DEFAULT false NOT NULL,
+    tenant_id text NOT NULL COLLATE pg_catalog."C",
+    account_id text NOT NULL COLLATE pg_catalog."C",
+    phase text,
+    status text,
+    reply text,
+    recipients jsonb
+)
+PARTITION BY RANGE (ended_at);
+
+--
+-- Name: TABLE attempt; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON TABLE mailproxy.attempt IS 'One row per try, never updated.';
+
+--
+-- Name: COLUMN attempt.in_doubt; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.attempt.in_doubt IS 'The worker died while it held the message: the relay may have taken it.';
+
+--
+-- Name: COLUMN attempt.phase; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.attempt.phase IS 'Where in the dialogue it was decided: connect, tls, greeting, ehlo, starttls, auth, mail, rcpt, data, content, dot; null: before any.';
+
+--
+-- Name: COLUMN attempt.status; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.attempt.status IS 'Enhanced status code class.subject.detail (RFC 3463) of the deciding reply.';
+
+--
+-- Name: COLUMN attempt.reply; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.attempt.reply IS 'Text of the deciding reply, or what failed where there was none.';
+
+--
+-- Name: COLUMN attempt.recipients; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.attempt.recipients IS 'Per recipient [{"address","outcome","code","reason"}]; null when all shared the outcome.';
+
+--
 -- Name: queue; Type: TABLE; Schema: mailproxy; Owner: -
 --
 
@@ -1122,22 +1492,64 @@ COMMENT ON COLUMN mailproxy.queue.waits_for_account IS 'The last attempt was def
 --
 
 CREATE VIEW mailproxy.account_backlog AS
- SELECT q.tenant_id,
-    q.account_id,
-    count(*) FILTER (WHERE (q.state = 'ready'::mailproxy.queue_state)) AS ready,
-    count(*) FILTER (WHERE (q.state = 'leased'::mailproxy.queue_state)) AS sending,
-    count(*) FILTER (WHERE (q.state = 'scheduled'::mailproxy.queue_state)) AS deferred,
-    count(*) FILTER (WHERE (q.state = 'held'::mailproxy.queue_state)) AS held,
-    count(*) AS messages,
-    min(q.due_at) FILTER (WHERE ((q.due_at <= now()) AND (q.state = ANY (ARRAY['ready'::mailproxy.queue_state, 'scheduled'::mailproxy.queue_state])))) AS oldest_due_at
-   FROM mailproxy.queue q
-  GROUP BY q.tenant_id, q.account_id;
+ SELECT b.tenant_id,
+    b.account_id,
+    b.messages,
+    b.ready,
+    b.sending,
+    b.deferred,
+    b.held,
+    b.oldest_due_at,
+    p.per_minute,
+    make_interval(secs => (round(((((b.messages - b.held))::numeric * 60.0) / NULLIF(p.per_minute, (0)::numeric))))::double precision) AS drained_in
+   FROM (((( SELECT q.tenant_id,
+            q.account_id,
+            count(*) AS messages,
+            count(*) FILTER (WHERE (q.state = 'ready'::mailproxy.queue_state)) AS ready,
+            count(*) FILTER (WHERE (q.state = 'leased'::mailproxy.queue_state)) AS sending,
+            count(*) FILTER (WHERE (q.state = 'scheduled'::mailproxy.queue_state)) AS deferred,
+            count(*) FILTER (WHERE (q.state = 'held'::mailproxy.queue_state)) AS held,
+            min(q.due_at) FILTER (WHERE ((q.due_at <= now()) AND (q.state = ANY (ARRAY['ready'::mailproxy.queue_state, 'scheduled'::mailproxy.queue_state])))) AS oldest_due_at
+           FROM mailproxy.queue q
+          GROUP BY q.tenant_id, q.account_id) b
+     LEFT JOIN ( SELECT f_1.tenant_id,
+            f_1.account_id,
+            round(((count(*))::numeric / 5.0), 1) AS per_minute
+           FROM mailproxy.attempt f_1
+          WHERE ((f_1.ended_at > (now() - '00:05:00'::interval)) AND (f_1.outcome <> 'deferred'::mailproxy.outcome))
+          GROUP BY f_1.tenant_id, f_1.account_id) f ON (((f.tenant_id = b.tenant_id) AND (f.account_id = b.account_id))))
+     LEFT JOIN mailproxy.account a ON (((a.tenant_id = b.tenant_id) AND (a.account_id = b.account_id))))
+     CROSS JOIN LATERAL ( SELECT LEAST(f.per_minute, (a.limit_per_minute)::numeric, round(((a.limit_per_hour)::numeric / 60.0), 3), round(((a.limit_per_day)::numeric / 1440.0), 3)) AS per_minute) p);
 
 --
 -- Name: VIEW account_backlog; Type: COMMENT; Schema: mailproxy; Owner: -
 --
 
-COMMENT ON VIEW mailproxy.account_backlog IS 'Messages that are not final, by account and state; an account with none has no row. oldest_due_at: since when the oldest that may go has been due. Reads the whole queue.';
+COMMENT ON VIEW mailproxy.account_backlog IS 'Messages that are not final, by account and state; an account with none has no row. Question: who has mail waiting, since when, and when will it be gone? Reads the whole queue and the attempts of five minutes.';
+
+--
+-- Name: COLUMN account_backlog.ready; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.account_backlog.ready IS 'May be claimed; of an account whose gate is closed (account_health), when it opens.';
+
+--
+-- Name: COLUMN account_backlog.oldest_due_at; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.account_backlog.oldest_due_at IS 'Since when the oldest that is not held has been due; null: none is due.';
+
+--
+-- Name: COLUMN account_backlog.per_minute; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.account_backlog.per_minute IS 'Messages that became final in the last five minutes, by the minute; never more than the account''s own limits allow in the long run, and that much while nothing was sent. Null: nothing was, and there is no limit.';
+
+--
+-- Name: COLUMN account_backlog.drained_in; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.account_backlog.drained_in IS 'How long all but the held ones take at that pace, if no more come; null: no pace is known.';
 
 --
 -- Name: account_counter; Type: TABLE; Schema: mailproxy; Owner: -
@@ -1310,67 +1722,122 @@ COMMENT ON COLUMN mailproxy.account_token.leased_until IS 'Until then one worker
 COMMENT ON COLUMN mailproxy.account_token.last_error IS 'What the token endpoint answered last, if that was no token; it is not asked again before retry_at.';
 
 --
--- Name: attempt; Type: TABLE; Schema: mailproxy; Owner: -
+-- Name: worker; Type: TABLE; Schema: mailproxy; Owner: -
 --
 
-CREATE TABLE mailproxy.attempt (
-    attempt_pk bigint NOT NULL,
-    message_pk bigint NOT NULL,
-    ended_at timestamp with time zone DEFAULT now() NOT NULL,
-    worker_epoch bigint NOT NULL,
-    attempt integer NOT NULL,
-    queue_ms integer,
-    compose_ms integer,
-    connect_ms integer,
-    send_ms integer,
-    reply_code smallint,
-    outcome mailproxy.outcome NOT NULL,
-    blame mailproxy.blame DEFAULT 'none'::mailproxy.blame NOT NULL,
-    in_doubt boolean DEFAULT false NOT NULL,
-    tenant_id text NOT NULL COLLATE pg_catalog."C",
-    account_id text NOT NULL COLLATE pg_catalog."C",
-    phase text,
-    status text,
-    reply text,
-    recipients jsonb
+CREATE TABLE mailproxy.worker (
+    epoch bigint NOT NULL,
+    host text NOT NULL,
+    pid integer NOT NULL,
+    version text NOT NULL,
+    started_at timestamp with time zone DEFAULT now() NOT NULL,
+    heartbeat_at timestamp with time zone DEFAULT now() NOT NULL,
+    steady_since timestamp with time zone DEFAULT now() NOT NULL,
+    in_flight integer DEFAULT 0 NOT NULL,
+    lease_s integer NOT NULL,
+    ended_at timestamp with time zone,
+    ended_how text,
+    CONSTRAINT worker_end_is_explained CHECK ((num_nulls(ended_at, ended_how) = ANY (ARRAY[0, 2]))),
+    CONSTRAINT worker_lease_is_positive CHECK ((lease_s > 0))
 )
-PARTITION BY RANGE (ended_at);
+WITH (fillfactor='50');
 
 --
--- Name: TABLE attempt; Type: COMMENT; Schema: mailproxy; Owner: -
+-- Name: TABLE worker; Type: COMMENT; Schema: mailproxy; Owner: -
 --
 
-COMMENT ON TABLE mailproxy.attempt IS 'One row per try, never updated.';
+COMMENT ON TABLE mailproxy.worker IS 'Worker processes; an epoch names one life of one process and is never used again.';
 
 --
--- Name: COLUMN attempt.in_doubt; Type: COMMENT; Schema: mailproxy; Owner: -
+-- Name: COLUMN worker.heartbeat_at; Type: COMMENT; Schema: mailproxy; Owner: -
 --
 
-COMMENT ON COLUMN mailproxy.attempt.in_doubt IS 'The worker died while it held the message: the relay may have taken it.';
+COMMENT ON COLUMN mailproxy.worker.heartbeat_at IS 'Older than lease_s seconds: the worker counts as dead and what it held is taken over.';
 
 --
--- Name: COLUMN attempt.phase; Type: COMMENT; Schema: mailproxy; Owner: -
+-- Name: COLUMN worker.steady_since; Type: COMMENT; Schema: mailproxy; Owner: -
 --
 
-COMMENT ON COLUMN mailproxy.attempt.phase IS 'Where in the dialogue it was decided: connect, tls, greeting, ehlo, starttls, auth, mail, rcpt, data, content, dot; null: before any.';
+COMMENT ON COLUMN mailproxy.worker.steady_since IS 'No heartbeat was late since then: what it says about others is to be trusted.';
 
 --
--- Name: COLUMN attempt.status; Type: COMMENT; Schema: mailproxy; Owner: -
+-- Name: COLUMN worker.ended_how; Type: COMMENT; Schema: mailproxy; Owner: -
 --
 
-COMMENT ON COLUMN mailproxy.attempt.status IS 'Enhanced status code class.subject.detail (RFC 3463) of the deciding reply.';
+COMMENT ON COLUMN mailproxy.worker.ended_how IS 'stopped (it said so itself) or reaped (its heartbeat ran out).';
 
 --
--- Name: COLUMN attempt.reply; Type: COMMENT; Schema: mailproxy; Owner: -
+-- Name: account_health; Type: VIEW; Schema: mailproxy; Owner: -
 --
 
-COMMENT ON COLUMN mailproxy.attempt.reply IS 'Text of the deciding reply, or what failed where there was none.';
+CREATE VIEW mailproxy.account_health AS
+ SELECT s.tenant_id,
+    s.account_id,
+    a.host,
+    a.port,
+        CASE
+            WHEN ((s.failures > 0) AND p.is_tried) THEN 'being tried'::text
+            WHEN ((s.failures > 0) AND (s.gate_until > now())) THEN 'backed off'::text
+            WHEN (s.failures > 0) THEN 'to be tried'::text
+            WHEN (s.gate_until > now()) THEN 'at limit'::text
+            WHEN (k.retry_at > now()) THEN 'no access token'::text
+            WHEN (s.crowded_until > now()) THEN 'crowded'::text
+            ELSE 'ok'::text
+        END AS state,
+        CASE
+            WHEN ((s.failures > 0) OR (s.gate_until > now())) THEN s.gate_reason
+            WHEN (k.retry_at > now()) THEN k.last_error
+            ELSE NULL::text
+        END AS reason,
+    s.failures,
+        CASE
+            WHEN (s.failures > 0) THEN s.failing_since
+            ELSE NULL::timestamp with time zone
+        END AS failing_since,
+        CASE
+            WHEN ((s.failures > 0) OR (s.gate_until > now())) THEN GREATEST(s.gate_until, now())
+            WHEN (k.retry_at > now()) THEN k.retry_at
+            WHEN (s.crowded_until > now()) THEN s.crowded_until
+            ELSE NULL::timestamp with time zone
+        END AS next_try_at,
+    s.served_at
+   FROM (((mailproxy.account_state s
+     JOIN mailproxy.account a ON (((a.tenant_id = s.tenant_id) AND (a.account_id = s.account_id))))
+     LEFT JOIN mailproxy.account_token k ON (((k.tenant_id = s.tenant_id) AND (k.account_id = s.account_id) AND (k.account_version = a.version))))
+     CROSS JOIN LATERAL ( SELECT ((s.failures > 0) AND (EXISTS ( SELECT
+                   FROM (mailproxy.worker w
+                     JOIN mailproxy.queue q ON (((q.state = 'leased'::mailproxy.queue_state) AND (q.lease_epoch = w.epoch) AND (q.tenant_id = s.tenant_id) AND (q.account_id = s.account_id))))
+                  WHERE (w.ended_at IS NULL)))) AS is_tried) p);
 
 --
--- Name: COLUMN attempt.recipients; Type: COMMENT; Schema: mailproxy; Owner: -
+-- Name: VIEW account_health; Type: COMMENT; Schema: mailproxy; Owner: -
 --
 
-COMMENT ON COLUMN mailproxy.attempt.recipients IS 'Per recipient [{"address","outcome","code","reason"}]; null when all shared the outcome.';
+COMMENT ON VIEW mailproxy.account_health IS 'One row for each account. Question: which relay is down or refuses us, since when, and when is it tried again? Reads accounts, their states and tokens; no message.';
+
+--
+-- Name: COLUMN account_health.state; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.account_health.state IS 'ok; backed off: its relay or login failed, it is passed by until next_try_at; to be tried: that time is over; being tried: one worker is at it; at limit: a rate limit (rate_status); no access token: its token endpoint gave none; crowded: other workers have all its connections.';
+
+--
+-- Name: COLUMN account_health.failures; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.account_health.failures IS 'In a row; the back-off doubles with each.';
+
+--
+-- Name: COLUMN account_health.next_try_at; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.account_health.next_try_at IS 'Sooner: run-now, or an update of the account.';
+
+--
+-- Name: COLUMN account_health.served_at; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.account_health.served_at IS 'When messages of it were last claimed, or when the account was made.';
 
 --
 -- Name: attempt_attempt_pk_seq; Type: SEQUENCE; Schema: mailproxy; Owner: -
@@ -1568,6 +2035,35 @@ ALTER TABLE mailproxy.event ALTER COLUMN event_pk ADD GENERATED BY DEFAULT AS ID
 );
 
 --
+-- Name: hot_table; Type: VIEW; Schema: mailproxy; Owner: -
+--
+
+CREATE VIEW mailproxy.hot_table AS
+ SELECT (s.relname)::text AS table_name,
+    s.n_live_tup AS live_rows,
+    s.n_dead_tup AS dead_rows,
+    pg_relation_size((s.relid)::regclass) AS table_octets,
+    pg_indexes_size((s.relid)::regclass) AS index_octets,
+    (pg_relation_size((s.relid)::regclass) / GREATEST(s.n_live_tup, (1)::bigint)) AS octets_per_row,
+    (s.vacuum_count + s.autovacuum_count) AS vacuums,
+    GREATEST(s.last_vacuum, s.last_autovacuum) AS vacuumed_at,
+    GREATEST(s.last_analyze, s.last_autoanalyze) AS analyzed_at
+   FROM pg_stat_user_tables s
+  WHERE ((s.schemaname = 'mailproxy'::name) AND (s.relname = ANY (ARRAY['queue'::name, 'message'::name, 'account_state'::name, 'account_token'::name, 'account_counter'::name, 'attempt_counter'::name, 'tenant_sync'::name, 'worker'::name, 'rate_bucket'::name, 'connection_grant'::name, 'instance'::name])));
+
+--
+-- Name: VIEW hot_table; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON VIEW mailproxy.hot_table IS 'The tables whose rows are updated and deleted all the time. Question: does autovacuum keep up, is a table many times larger than what it holds? Reads statistics alone.';
+
+--
+-- Name: COLUMN hot_table.octets_per_row; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.hot_table.octets_per_row IS 'Size on disk by live row, dead ones and free space included; a queue row takes some 150.';
+
+--
 -- Name: instance; Type: TABLE; Schema: mailproxy; Owner: -
 --
 
@@ -1654,316 +2150,6 @@ COMMENT ON COLUMN mailproxy.instance.bounce_last_uid IS 'The last message of the
 --
 
 COMMENT ON COLUMN mailproxy.instance.suspension_seq IS 'Raised by whatever suspends or activates: a worker that sees it changed hands back what it must not begin any more.';
-
---
--- Name: lease_token_seq; Type: SEQUENCE; Schema: mailproxy; Owner: -
---
-
-CREATE SEQUENCE mailproxy.lease_token_seq
-    START WITH 1
-    INCREMENT BY 1
-    NO MINVALUE
-    NO MAXVALUE
-    CACHE 1;
-
---
--- Name: SEQUENCE lease_token_seq; Type: COMMENT; Schema: mailproxy; Owner: -
---
-
-COMMENT ON SEQUENCE mailproxy.lease_token_seq IS 'Fencing tokens: each claim has its own, and a result that brings another changes nothing.';
-
---
--- Name: message_pk_seq; Type: SEQUENCE; Schema: mailproxy; Owner: -
---
-
-CREATE SEQUENCE mailproxy.message_pk_seq
-    START WITH 1
-    INCREMENT BY 1
-    NO MINVALUE
-    NO MAXVALUE
-    CACHE 1;
-
---
--- Name: message; Type: TABLE; Schema: mailproxy; Owner: -
---
-
-CREATE TABLE mailproxy.message (
-    message_pk bigint DEFAULT nextval('mailproxy.message_pk_seq'::regclass) NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    finished_at timestamp with time zone,
-    size_octets integer NOT NULL,
-    priority smallint NOT NULL,
-    retries smallint DEFAULT 0 NOT NULL,
-    reply_code smallint,
-    attachments smallint DEFAULT 0 NOT NULL,
-    state mailproxy.message_state DEFAULT 'queued'::mailproxy.message_state NOT NULL,
-    is_pec boolean DEFAULT false NOT NULL,
-    tenant_id text NOT NULL COLLATE pg_catalog."C",
-    message_id text NOT NULL COLLATE pg_catalog."C",
-    account_id text NOT NULL COLLATE pg_catalog."C",
-    batch_code text COLLATE pg_catalog."C",
-    mime_message_id text NOT NULL COLLATE pg_catalog."C",
-    reason text,
-    settled jsonb,
-    deferred_since timestamp with time zone,
-    CONSTRAINT message_batch_code_is_short CHECK ((((char_length(batch_code) >= 1) AND (char_length(batch_code) <= 64)) AND (batch_code !~ ','::text))),
-    CONSTRAINT message_error_has_a_reason CHECK (((state <> 'error'::mailproxy.message_state) OR (reason IS NOT NULL))),
-    CONSTRAINT message_id_is_short CHECK (((octet_length(message_id) >= 1) AND (octet_length(message_id) <= 255))),
-    CONSTRAINT message_is_finished_when_final CHECK (((state = 'queued'::mailproxy.message_state) = (finished_at IS NULL))),
-    CONSTRAINT message_priority_is_known CHECK (((priority >= 0) AND (priority <= 3))),
-    CONSTRAINT message_sent_has_no_reason CHECK (((state <> 'sent'::mailproxy.message_state) OR (reason IS NULL)))
-)
-WITH (fillfactor='85');
-
---
--- Name: TABLE message; Type: COMMENT; Schema: mailproxy; Owner: -
---
-
-COMMENT ON TABLE mailproxy.message IS 'One narrow row per accepted message. It has exactly one of: a queue row, or a final state.';
-
---
--- Name: COLUMN message.finished_at; Type: COMMENT; Schema: mailproxy; Owner: -
---
-
-COMMENT ON COLUMN mailproxy.message.finished_at IS 'When it was sent, became an error or was cancelled.';
-
---
--- Name: COLUMN message.priority; Type: COMMENT; Schema: mailproxy; Owner: -
---
-
-COMMENT ON COLUMN mailproxy.message.priority IS 'What the client asked for, 0 to 3: 0 immediate, 1 high, 2 medium, 3 low. Never changed by waiting.';
-
---
--- Name: COLUMN message.retries; Type: COMMENT; Schema: mailproxy; Owner: -
---
-
-COMMENT ON COLUMN mailproxy.message.retries IS 'Entries of the retry schedule used up.';
-
---
--- Name: COLUMN message.reply_code; Type: COMMENT; Schema: mailproxy; Owner: -
---
-
-COMMENT ON COLUMN mailproxy.message.reply_code IS 'SMTP code of the last attempt''s deciding reply; null when there was none.';
-
---
--- Name: COLUMN message.attachments; Type: COMMENT; Schema: mailproxy; Owner: -
---
-
-COMMENT ON COLUMN mailproxy.message.attachments IS 'Rows in message_attachment: the ones whose octets came with the message.';
-
---
--- Name: COLUMN message.message_id; Type: COMMENT; Schema: mailproxy; Owner: -
---
-
-COMMENT ON COLUMN mailproxy.message.message_id IS 'The client''s own id, unique within its tenant.';
-
---
--- Name: COLUMN message.mime_message_id; Type: COMMENT; Schema: mailproxy; Owner: -
---
-
-COMMENT ON COLUMN mailproxy.message.mime_message_id IS 'The Message-ID field (RFC 5322 3.6.4) with its angle brackets: made at acceptance, the same on every attempt.';
-
---
--- Name: COLUMN message.reason; Type: COMMENT; Schema: mailproxy; Owner: -
---
-
-COMMENT ON COLUMN mailproxy.message.reason IS 'While queued: why it waits (the last reply). In state error: what ended it.';
-
---
--- Name: COLUMN message.settled; Type: COMMENT; Schema: mailproxy; Owner: -
---
-
-COMMENT ON COLUMN mailproxy.message.settled IS 'Recipients that are done while others are not, or were refused: [{"address","outcome":"sent"|"error","code","reason"}]; null: none apart from the whole.';
-
---
--- Name: COLUMN message.deferred_since; Type: COMMENT; Schema: mailproxy; Owner: -
---
-
-COMMENT ON COLUMN mailproxy.message.deferred_since IS 'When an attempt at it first failed and was to be repeated; null: none has. Retries last until the maximum age after that.';
-
---
--- Name: message_attachment; Type: TABLE; Schema: mailproxy; Owner: -
---
-
-CREATE TABLE mailproxy.message_attachment (
-    message_pk bigint NOT NULL,
-    created_at timestamp with time zone NOT NULL,
-    ordinal smallint NOT NULL,
-    content bytea NOT NULL
-)
-PARTITION BY RANGE (created_at);
-ALTER TABLE ONLY mailproxy.message_attachment ALTER COLUMN content SET STORAGE EXTERNAL;
-
---
--- Name: TABLE message_attachment; Type: COMMENT; Schema: mailproxy; Owner: -
---
-
-COMMENT ON TABLE mailproxy.message_attachment IS 'Octets of attachments that came as base64, decoded. ordinal: position in the message''s attachments, from 0.';
-
---
--- Name: message_body; Type: TABLE; Schema: mailproxy; Owner: -
---
-
-CREATE TABLE mailproxy.message_body (
-    message_pk bigint NOT NULL,
-    created_at timestamp with time zone NOT NULL,
-    content json NOT NULL
-)
-PARTITION BY RANGE (created_at);
-ALTER TABLE ONLY mailproxy.message_body ALTER COLUMN content SET COMPRESSION lz4;
-
---
--- Name: TABLE message_body; Type: COMMENT; Schema: mailproxy; Owner: -
---
-
-COMMENT ON TABLE mailproxy.message_body IS 'What to send: the client''s message, its known fields. By day of acceptance; leaves by DROP of a partition.';
-
---
--- Name: rate_bucket; Type: TABLE; Schema: mailproxy; Owner: -
---
-
-CREATE TABLE mailproxy.rate_bucket (
-    tenant_id text NOT NULL COLLATE pg_catalog."C",
-    account_id text NOT NULL COLLATE pg_catalog."C",
-    period mailproxy.rate_period NOT NULL,
-    bucket_at timestamp with time zone NOT NULL,
-    taken integer DEFAULT 0 NOT NULL,
-    CONSTRAINT rate_bucket_taken_is_not_negative CHECK ((taken >= 0))
-)
-WITH (fillfactor='50');
-
---
--- Name: TABLE rate_bucket; Type: COMMENT; Schema: mailproxy; Owner: -
---
-
-COMMENT ON TABLE mailproxy.rate_bucket IS 'What relays have taken, or may have, of accounts and tenants with limits, in slices of one hundredth of each period; correctable by hand, which acts at once.';
-
---
--- Name: COLUMN rate_bucket.account_id; Type: COMMENT; Schema: mailproxy; Owner: -
---
-
-COMMENT ON COLUMN mailproxy.rate_bucket.account_id IS 'Empty: the tenant as a whole.';
-
---
--- Name: COLUMN rate_bucket.bucket_at; Type: COMMENT; Schema: mailproxy; Owner: -
---
-
-COMMENT ON COLUMN mailproxy.rate_bucket.bucket_at IS 'The end of the slice: what is in it counts until one period later.';
-
---
--- Name: rate_length; Type: TABLE; Schema: mailproxy; Owner: -
---
-
-CREATE TABLE mailproxy.rate_length (
-    period mailproxy.rate_period NOT NULL,
-    length interval NOT NULL,
-    CONSTRAINT rate_length_is_positive CHECK ((length > '00:00:00'::interval))
-);
-
---
--- Name: TABLE rate_length; Type: COMMENT; Schema: mailproxy; Owner: -
---
-
-COMMENT ON TABLE mailproxy.rate_length IS 'How long each period of the limits is: one row each.';
-
---
--- Name: rule; Type: TABLE; Schema: mailproxy; Owner: -
---
-
-CREATE TABLE mailproxy.rule (
-    rule_id integer NOT NULL,
-    name text,
-    enabled boolean DEFAULT true NOT NULL,
-    priority integer NOT NULL,
-    days integer[] DEFAULT '{}'::integer[] NOT NULL,
-    start_hour smallint,
-    end_hour smallint,
-    cross_midnight boolean DEFAULT false NOT NULL,
-    interval_minutes integer DEFAULT 1 NOT NULL,
-    CONSTRAINT rule_end_hour_is_an_hour CHECK (((end_hour >= 0) AND (end_hour <= 23))),
-    CONSTRAINT rule_interval_is_positive CHECK ((interval_minutes >= 1)),
-    CONSTRAINT rule_start_hour_is_an_hour CHECK (((start_hour >= 0) AND (start_hour <= 23)))
-);
-
---
--- Name: TABLE rule; Type: COMMENT; Schema: mailproxy; Owner: -
---
-
-COMMENT ON TABLE mailproxy.rule IS 'How often tenants without news are polled, by day and hour; the last matching enabled rule wins.';
-
---
--- Name: COLUMN rule.days; Type: COMMENT; Schema: mailproxy; Owner: -
---
-
-COMMENT ON COLUMN mailproxy.rule.days IS '0 = Monday … 6 = Sunday; empty: every day.';
-
---
--- Name: rule_rule_id_seq; Type: SEQUENCE; Schema: mailproxy; Owner: -
---
-
-ALTER TABLE mailproxy.rule ALTER COLUMN rule_id ADD GENERATED ALWAYS AS IDENTITY (
-    SEQUENCE NAME mailproxy.rule_rule_id_seq
-    START WITH 1
-    INCREMENT BY 1
-    NO MINVALUE
-    NO MAXVALUE
-    CACHE 1
-);
-
---
--- Name: schema_migration; Type: TABLE; Schema: mailproxy; Owner: -
---
-
-CREATE TABLE mailproxy.schema_migration (
-    version integer NOT NULL,
-    name text NOT NULL,
-    applied_at timestamp with time zone DEFAULT now() NOT NULL
-);
-
---
--- Name: TABLE schema_migration; Type: COMMENT; Schema: mailproxy; Owner: -
---
-
-COMMENT ON TABLE mailproxy.schema_migration IS 'The migrations applied to this database, one row each.';
-
---
--- Name: schema_object; Type: TABLE; Schema: mailproxy; Owner: -
---
-
-CREATE TABLE mailproxy.schema_object (
-    kind text NOT NULL,
-    name text NOT NULL COLLATE pg_catalog."C",
-    "position" integer NOT NULL,
-    digest text NOT NULL,
-    grants text[] DEFAULT '{}'::text[] NOT NULL,
-    installed_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT schema_object_kind_is_known CHECK ((kind = ANY (ARRAY['function'::text, 'view'::text])))
-);
-
---
--- Name: TABLE schema_object; Type: COMMENT; Schema: mailproxy; Owner: -
---
-
-COMMENT ON TABLE mailproxy.schema_object IS 'The views and functions that `mailproxy-server migrate` installed after the migrations, and which form of them.';
-
---
--- Name: COLUMN schema_object."position"; Type: COMMENT; Schema: mailproxy; Owner: -
---
-
-COMMENT ON COLUMN mailproxy.schema_object."position" IS 'The order they are installed in: each after what it needs.';
-
---
--- Name: COLUMN schema_object.digest; Type: COMMENT; Schema: mailproxy; Owner: -
---
-
-COMMENT ON COLUMN mailproxy.schema_object.digest IS 'SHA-256 of its file, in hexadecimal; empty: it is to be installed again.';
-
---
--- Name: COLUMN schema_object.grants; Type: COMMENT; Schema: mailproxy; Owner: -
---
-
-COMMENT ON COLUMN mailproxy.schema_object.grants IS 'GRANT statements to be run again once it is back.';
 
 --
 -- Name: tenant; Type: TABLE; Schema: mailproxy; Owner: -
@@ -2078,49 +2264,1109 @@ COMMENT ON COLUMN mailproxy.tenant.limit_per_day IS 'rate_limits.daily: messages
 COMMENT ON COLUMN mailproxy.tenant.retry_max_age_s IS 'Seconds a message may fail before it is given up; 0: it never is for that; null: the service''s own.';
 
 --
--- Name: worker; Type: TABLE; Schema: mailproxy; Owner: -
+-- Name: report_overdue; Type: VIEW; Schema: mailproxy; Owner: -
 --
 
-CREATE TABLE mailproxy.worker (
-    epoch bigint NOT NULL,
-    host text NOT NULL,
-    pid integer NOT NULL,
-    version text NOT NULL,
-    started_at timestamp with time zone DEFAULT now() NOT NULL,
-    heartbeat_at timestamp with time zone DEFAULT now() NOT NULL,
-    steady_since timestamp with time zone DEFAULT now() NOT NULL,
-    in_flight integer DEFAULT 0 NOT NULL,
-    lease_s integer NOT NULL,
-    ended_at timestamp with time zone,
-    ended_how text,
-    CONSTRAINT worker_end_is_explained CHECK ((num_nulls(ended_at, ended_how) = ANY (ARRAY[0, 2]))),
-    CONSTRAINT worker_lease_is_positive CHECK ((lease_s > 0))
+CREATE VIEW mailproxy.report_overdue AS
+ SELECT s.tenant_id,
+    o.created_at AS oldest_at,
+    date_trunc('seconds'::text, (now() - o.created_at)) AS overdue,
+    u.untold,
+        CASE
+            WHEN (NOT i.active) THEN 'the service is not active: nobody is called'::text
+            WHEN ((t.client_base_url IS NULL) AND (t.tenant_id = 'default'::text)) THEN 'it has no client_base_url: it is called only if the workers have GMP_CLIENT_SYNC_URL, which is not to be seen from here'::text
+            WHEN (t.client_base_url IS NULL) THEN 'it has no client_base_url: there is nobody to call'::text
+            WHEN (s.lease_token IS NOT NULL) THEN 'it is being called'::text
+            WHEN (s.failures > 0) THEN 'its calls fail'::text
+            ELSE 'it waits for its turn'::text
+        END AS reason,
+    (t.client_base_url IS NOT NULL) AS may_be_called,
+    s.failures,
+    s.last_error,
+    s.retry_at,
+    s.called_at,
+    s.lease_epoch AS worker,
+    s.leased_at AS calling_since
+   FROM ((((mailproxy.tenant_sync s
+     JOIN mailproxy.tenant t ON ((t.tenant_id = s.tenant_id)))
+     CROSS JOIN mailproxy.instance i)
+     CROSS JOIN LATERAL ( SELECT e.created_at
+           FROM mailproxy.event e
+          WHERE ((e.tenant_id = s.tenant_id) AND (e.reported_at IS NULL))
+          ORDER BY e.event_pk
+         LIMIT 1) o)
+     CROSS JOIN LATERAL ( SELECT count(*) AS untold
+           FROM ( SELECT
+                   FROM mailproxy.event e_1
+                  WHERE ((e_1.tenant_id = s.tenant_id) AND (e_1.reported_at IS NULL))
+                 LIMIT 10000) e) u)
+  WHERE ((s.news_seq > s.told_seq) AND (o.created_at < (now() - '00:01:00'::interval)));
+
+--
+-- Name: VIEW report_overdue; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON VIEW mailproxy.report_overdue IS 'Tenants with an event of more than a minute ago that they were not told. Question: whose delivery reports do not arrive, and why? Reads the index of untold events.';
+
+--
+-- Name: COLUMN report_overdue.untold; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.report_overdue.untold IS 'Events, counted up to 10,000.';
+
+--
+-- Name: COLUMN report_overdue.may_be_called; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.report_overdue.may_be_called IS 'false: it has no URL of its own, so that nothing is wrong unless it should have one.';
+
+--
+-- Name: COLUMN report_overdue.retry_at; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.report_overdue.retry_at IS 'It is called no sooner, except by run-now.';
+
+--
+-- Name: snapshot_holder; Type: VIEW; Schema: mailproxy; Owner: -
+--
+
+CREATE VIEW mailproxy.snapshot_holder AS
+ SELECT h.kind,
+    h.pid,
+    h.name,
+    h.application_name,
+    h.state,
+    h.since,
+    date_trunc('seconds'::text, (now() - h.since)) AS age,
+    h.transactions,
+    h.query,
+    h.how_to_end
+   FROM ( SELECT 'session'::text AS kind,
+            a.pid,
+            (a.usename)::text AS name,
+            a.application_name,
+            a.state,
+            a.xact_start AS since,
+            GREATEST(age(a.backend_xmin), age(a.backend_xid)) AS transactions,
+            "left"(a.query, 100) AS query,
+            format('SELECT pg_terminate_backend(%s)'::text, a.pid) AS how_to_end
+           FROM pg_stat_activity a
+          WHERE (((a.backend_xmin IS NOT NULL) OR (a.backend_xid IS NOT NULL)) AND (a.pid <> pg_backend_pid()) AND (a.backend_type <> 'autovacuum worker'::text))
+        UNION ALL
+         SELECT 'prepared transaction'::text,
+            NULL::integer,
+            p.gid,
+            NULL::text,
+            NULL::text,
+            p.prepared,
+            age(p.transaction) AS age,
+            NULL::text,
+            format('ROLLBACK PREPARED %L'::text, p.gid) AS format
+           FROM pg_prepared_xacts p
+        UNION ALL
+         SELECT 'replication slot'::text,
+            s.active_pid,
+            (s.slot_name)::text AS slot_name,
+            NULL::text,
+                CASE
+                    WHEN s.active THEN 'active'::text
+                    ELSE 'inactive'::text
+                END AS "case",
+            NULL::timestamp with time zone,
+            GREATEST(age(s.xmin), age(s.catalog_xmin)) AS "greatest",
+            NULL::text,
+            format('SELECT pg_drop_replication_slot(%L)'::text, s.slot_name) AS format
+           FROM pg_replication_slots s
+          WHERE ((s.xmin IS NOT NULL) OR (s.catalog_xmin IS NOT NULL))) h;
+
+--
+-- Name: VIEW snapshot_holder; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON VIEW mailproxy.snapshot_holder IS 'Sessions, prepared transactions and replication slots that hold a snapshot or a transaction, in any database of the cluster. Question: why do dead rows stay, and the queue grow on disk? A role that is not in pg_read_all_stats sees less of others'' sessions.';
+
+--
+-- Name: COLUMN snapshot_holder.since; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.snapshot_holder.since IS 'When the transaction began; null: not known, see transactions.';
+
+--
+-- Name: COLUMN snapshot_holder.transactions; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.snapshot_holder.transactions IS 'How many transactions have begun since: rows that died after that stay.';
+
+--
+-- Name: COLUMN snapshot_holder.how_to_end; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.snapshot_holder.how_to_end IS 'To be run once it is known whose it is.';
+
+--
+-- Name: worker_status; Type: VIEW; Schema: mailproxy; Owner: -
+--
+
+CREATE VIEW mailproxy.worker_status AS
+ SELECT w.epoch AS worker,
+    w.host,
+    w.pid,
+    w.version,
+        CASE
+            WHEN (w.ended_at IS NOT NULL) THEN w.ended_how
+            WHEN (w.heartbeat_at < (now() - make_interval(secs => (w.lease_s)::double precision))) THEN 'dead'::text
+            WHEN (w.heartbeat_at < (now() - make_interval(secs => (((w.lease_s)::numeric / 2.0))::double precision))) THEN 'silent'::text
+            ELSE 'alive'::text
+        END AS state,
+    w.started_at,
+    w.ended_at,
+    w.heartbeat_at,
+    date_trunc('milliseconds'::text, (now() - w.heartbeat_at)) AS heartbeat_age,
+    w.lease_s,
+    COALESCE(l.messages, (0)::bigint) AS leases,
+    l.oldest_leased_at,
+    COALESCE(c.connections, (0)::bigint) AS connections
+   FROM ((mailproxy.worker w
+     LEFT JOIN ( SELECT q.lease_epoch,
+            count(*) AS messages,
+            min(q.leased_at) AS oldest_leased_at
+           FROM mailproxy.queue q
+          WHERE (q.state = 'leased'::mailproxy.queue_state)
+          GROUP BY q.lease_epoch) l ON ((l.lease_epoch = w.epoch)))
+     LEFT JOIN ( SELECT g.lease_epoch,
+            sum(g.connections) AS connections
+           FROM mailproxy.connection_grant g
+          GROUP BY g.lease_epoch) c ON ((c.lease_epoch = w.epoch)))
+  WHERE ((w.ended_at IS NULL) OR (w.ended_at > (now() - '1 day'::interval)) OR (l.messages > 0));
+
+--
+-- Name: VIEW worker_status; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON VIEW mailproxy.worker_status IS 'Workers that live, those that ended within a day, and any that still has leases. Question: are the workers there, and do they hold what they do not send? Reads worker, connection_grant and the index of leases.';
+
+--
+-- Name: COLUMN worker_status.state; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.worker_status.state IS 'alive; silent: no heartbeat for half of lease_s; dead: for all of it, another worker takes over what it holds; stopped: it said so itself; reaped: it was found dead and taken over.';
+
+--
+-- Name: COLUMN worker_status.leases; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.worker_status.leases IS 'Messages in its hands, counted.';
+
+--
+-- Name: COLUMN worker_status.connections; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.worker_status.connections IS 'To relays: how many it may hold, over all accounts.';
+
+--
+-- Name: health; Type: VIEW; Schema: mailproxy; Owner: -
+--
+
+CREATE VIEW mailproxy.health AS
+ WITH worker AS MATERIALIZED (
+         SELECT count(*) FILTER (WHERE (w.state = ANY (ARRAY['alive'::text, 'silent'::text]))) AS living,
+            count(*) FILTER (WHERE (w.state = 'dead'::text)) AS dead,
+            count(*) FILTER (WHERE ((w.state = ANY (ARRAY['stopped'::text, 'reaped'::text])) AND (w.leases > 0))) AS leftover,
+            string_agg(format('%s (%s, pid %s, silent for %s)'::text, w.worker, w.host, w.pid, date_trunc('second'::text, w.heartbeat_age)), ', '::text ORDER BY w.worker) FILTER (WHERE (w.state = 'dead'::text)) AS dead_names
+           FROM mailproxy.worker_status w
+        ), backlog AS MATERIALIZED (
+         SELECT COALESCE(sum(b.messages), (0)::numeric) AS messages,
+            max((now() - b.oldest_due_at)) FILTER (WHERE ((h.state = ANY (ARRAY['ok'::text, 'crowded'::text])) AND ('*'::text <> ALL (t.suspended_batches)))) AS oldest
+           FROM ((mailproxy.account_backlog b
+             JOIN mailproxy.account_health h ON (((h.tenant_id = b.tenant_id) AND (h.account_id = b.account_id))))
+             JOIN mailproxy.tenant t ON ((t.tenant_id = b.tenant_id)))
+        ), account AS MATERIALIZED (
+         SELECT count(*) AS failing,
+            (array_agg(((((a.tenant_id || '/'::text) || a.account_id) || ': '::text) || COALESCE(a.reason, a.state)) ORDER BY a.failing_since))[1] AS longest
+           FROM mailproxy.account_health a
+          WHERE (a.state = ANY (ARRAY['backed off'::text, 'to be tried'::text, 'being tried'::text, 'no access token'::text]))
+        ), report AS MATERIALIZED (
+         SELECT count(*) AS tenants,
+            max(r.overdue) AS longest,
+            (array_agg(((r.tenant_id || ': '::text) || COALESCE(r.last_error, r.reason)) ORDER BY r.overdue DESC))[1] AS who
+           FROM mailproxy.report_overdue r
+          WHERE (r.may_be_called AND (r.overdue > '00:05:00'::interval))
+        ), partition AS MATERIALIZED (
+         SELECT count(*) FILTER (WHERE (d.ahead = 0)) AS today,
+            count(*) AS days,
+            (array_agg(d.name ORDER BY d.ahead, d.name))[1] AS first
+           FROM ( SELECT a.ahead,
+                    ((p.parent || '_'::text) || to_char(((((now() AT TIME ZONE 'UTC'::text))::date + a.ahead))::timestamp with time zone, 'YYYYMMDD'::text)) AS name
+                   FROM unnest(ARRAY['message_body'::text, 'message_attachment'::text, 'attempt'::text, 'event'::text]) p(parent),
+                    generate_series(0, 2) a(ahead)) d
+          WHERE (to_regclass(('mailproxy.'::text || d.name)) IS NULL)
+        ), snapshot AS MATERIALIZED (
+         SELECT s.age,
+            s.transactions,
+            s.how_to_end,
+            format('%s %s%s'::text, s.kind, COALESCE(NULLIF(concat_ws(' of '::text, (s.pid)::text, s.name), ''::text), 'unknown'::text), ((' ('::text || NULLIF(concat_ws(', '::text, NULLIF(s.application_name, ''::text), s.state), ''::text)) || ')'::text)) AS who
+           FROM mailproxy.snapshot_holder s
+          ORDER BY s.age DESC NULLS LAST, s.transactions DESC
+         LIMIT 1
+        ), dead_rows AS MATERIALIZED (
+         SELECT t.table_name,
+            t.dead_rows,
+            t.live_rows,
+            t.vacuumed_at
+           FROM mailproxy.hot_table t
+          WHERE (t.dead_rows > GREATEST((50000)::bigint, (2 * t.live_rows)))
+          ORDER BY t.dead_rows DESC
+         LIMIT 1
+        ), bloat AS MATERIALIZED (
+         SELECT t.table_name,
+            (t.table_octets + t.index_octets) AS octets,
+            t.live_rows
+           FROM mailproxy.hot_table t
+          WHERE (((t.table_octets + t.index_octets) > 134217728) AND (((t.table_octets + t.index_octets) / GREATEST(t.live_rows, (1)::bigint)) > 4096))
+          ORDER BY (t.table_octets + t.index_octets) DESC
+         LIMIT 1
+        )
+ SELECT 'service'::text AS topic,
+        CASE
+            WHEN i.active THEN 'ok'::text
+            ELSE 'warn'::text
+        END AS level,
+        CASE
+            WHEN i.active THEN 'the service is active'::text
+            ELSE 'the service is not active: messages are accepted, nothing is sent or reported'::text
+        END AS says,
+        CASE
+            WHEN (NOT i.active) THEN 'POST /commands/activate, or UPDATE mailproxy.instance SET active = true'::text
+            ELSE NULL::text
+        END AS to_do
+   FROM mailproxy.instance i
+UNION ALL
+ SELECT 'workers'::text AS topic,
+        CASE
+            WHEN (w.living > 0) THEN 'ok'::text
+            WHEN (b.messages > (0)::numeric) THEN 'critical'::text
+            ELSE 'warn'::text
+        END AS level,
+        CASE
+            WHEN (w.living > 0) THEN format('workers alive: %s; messages not final: %s'::text, w.living, b.messages)
+            ELSE format('no worker is alive, and %s messages wait'::text, b.messages)
+        END AS says,
+        CASE
+            WHEN (w.living = 0) THEN 'start mailproxy-worker; its log says why it ended'::text
+            ELSE NULL::text
+        END AS to_do
+   FROM worker w,
+    backlog b
+UNION ALL
+ SELECT 'dead workers'::text AS topic,
+        CASE
+            WHEN (w.leftover > 0) THEN 'critical'::text
+            WHEN (w.dead > 0) THEN 'warn'::text
+            ELSE 'ok'::text
+        END AS level,
+        CASE
+            WHEN (w.leftover > 0) THEN format('workers that have ended still hold messages: %s'::text, w.leftover)
+            WHEN (w.dead > 0) THEN format('not heard of, and not yet taken over: worker %s'::text, w.dead_names)
+            ELSE 'none'::text
+        END AS says,
+        CASE
+            WHEN ((w.leftover + w.dead) > 0) THEN 'a living worker takes over within seconds; if this stays, look at the workers'' logs for reap'::text
+            ELSE NULL::text
+        END AS to_do
+   FROM worker w
+UNION ALL
+ SELECT 'backlog'::text AS topic,
+        CASE
+            WHEN (b.oldest > '01:00:00'::interval) THEN 'critical'::text
+            WHEN (b.oldest > '00:05:00'::interval) THEN 'warn'::text
+            ELSE 'ok'::text
+        END AS level,
+        CASE
+            WHEN (b.oldest > '00:05:00'::interval) THEN format('the oldest message that nothing keeps from being sent has been due for %s'::text, date_trunc('second'::text, b.oldest))
+            ELSE 'nothing that may go has been due for more than 5 minutes'::text
+        END AS says,
+        CASE
+            WHEN (b.oldest > '00:05:00'::interval) THEN 'SELECT * FROM mailproxy.account_backlog ORDER BY oldest_due_at: more workers, or more connections for that account'::text
+            ELSE NULL::text
+        END AS to_do
+   FROM backlog b
+UNION ALL
+ SELECT 'accounts'::text AS topic,
+        CASE
+            WHEN (a.failing > 0) THEN 'warn'::text
+            ELSE 'ok'::text
+        END AS level,
+        CASE
+            WHEN (a.failing > 0) THEN format('accounts that cannot send: %s; for the longest time %s'::text, a.failing, a.longest)
+            ELSE 'no account is backed off'::text
+        END AS says,
+        CASE
+            WHEN (a.failing > 0) THEN 'SELECT * FROM mailproxy.account_health WHERE state <> ''ok''; once mended: POST /commands/run-now'::text
+            ELSE NULL::text
+        END AS to_do
+   FROM account a
+UNION ALL
+ SELECT 'reports'::text AS topic,
+        CASE
+            WHEN (r.longest > '01:00:00'::interval) THEN 'critical'::text
+            WHEN (r.tenants > 0) THEN 'warn'::text
+            ELSE 'ok'::text
+        END AS level,
+        CASE
+            WHEN (r.tenants > 0) THEN format('tenants not told for more than 5 minutes: %s; for the longest time (%s) %s'::text, r.tenants, r.longest, r.who)
+            ELSE 'no report is overdue'::text
+        END AS says,
+        CASE
+            WHEN (r.tenants > 0) THEN 'SELECT * FROM mailproxy.report_overdue ORDER BY oldest_at'::text
+            ELSE NULL::text
+        END AS to_do
+   FROM report r
+UNION ALL
+ SELECT 'partitions'::text AS topic,
+        CASE
+            WHEN (p.today > 0) THEN 'critical'::text
+            WHEN (p.days > 0) THEN 'warn'::text
+            ELSE 'ok'::text
+        END AS level,
+        CASE
+            WHEN (p.today > 0) THEN format('today has no partition %s: nothing can be stored in it'::text, p.first)
+            WHEN (p.days > 0) THEN format('there is no partition %s, which will be needed within two days'::text, p.first)
+            ELSE 'there are partitions for today and two days more'::text
+        END AS says,
+        CASE
+            WHEN (p.days > 0) THEN 'SELECT mailproxy.create_partitions(); a worker should have done it: look at its log for partitions'::text
+            ELSE NULL::text
+        END AS to_do
+   FROM partition p
+UNION ALL
+ SELECT 'oldest snapshot'::text AS topic,
+        CASE
+            WHEN ((s.age > '01:00:00'::interval) OR (s.transactions > 50000000)) THEN 'critical'::text
+            WHEN ((s.age > '00:05:00'::interval) OR (s.transactions > 5000000)) THEN 'warn'::text
+            ELSE 'ok'::text
+        END AS level,
+        CASE
+            WHEN (s.who IS NULL) THEN 'nobody holds one'::text
+            ELSE format('held by %s, for %s and %s transactions'::text, s.who, COALESCE((s.age)::text, 'an unknown time'::text), COALESCE(s.transactions, 0))
+        END AS says,
+        CASE
+            WHEN ((s.age > '00:05:00'::interval) OR (s.transactions > 5000000)) THEN ('rows that died since then stay in the queue: once it is known whose it is, '::text || s.how_to_end)
+            ELSE NULL::text
+        END AS to_do
+   FROM (( VALUES (1)) one
+     LEFT JOIN snapshot s ON (true))
+UNION ALL
+ SELECT 'dead rows'::text AS topic,
+        CASE
+            WHEN (d.table_name IS NULL) THEN 'ok'::text
+            WHEN (d.dead_rows > (20 * GREATEST(d.live_rows, (50000)::bigint))) THEN 'critical'::text
+            ELSE 'warn'::text
+        END AS level,
+        CASE
+            WHEN (d.table_name IS NULL) THEN 'autovacuum keeps up'::text
+            ELSE format('%s: %s dead rows, %s live ones, last vacuumed %s'::text, d.table_name, d.dead_rows, d.live_rows, COALESCE(to_char(d.vacuumed_at, 'YYYY-MM-DD HH24:MI:SS TZ'::text), 'never'::text))
+        END AS says,
+        CASE
+            WHEN (d.table_name IS NOT NULL) THEN format('end the oldest snapshot if there is one, then VACUUM mailproxy.%s'::text, d.table_name)
+            ELSE NULL::text
+        END AS to_do
+   FROM (( VALUES (1)) one
+     LEFT JOIN dead_rows d ON (true))
+UNION ALL
+ SELECT 'bloat'::text AS topic,
+        CASE
+            WHEN (b.table_name IS NULL) THEN 'ok'::text
+            ELSE 'warn'::text
+        END AS level,
+        CASE
+            WHEN (b.table_name IS NULL) THEN 'no table that is always changing is much larger than what it holds'::text
+            ELSE format('%s takes %s with its indexes, for %s rows'::text, b.table_name, pg_size_pretty(b.octets), b.live_rows)
+        END AS says,
+        CASE
+            WHEN (b.table_name IS NOT NULL) THEN format('in a quiet hour, with the service suspended: VACUUM FULL mailproxy.%s; REINDEX TABLE CONCURRENTLY if only the indexes grew'::text, b.table_name)
+            ELSE NULL::text
+        END AS to_do
+   FROM (( VALUES (1)) one
+     LEFT JOIN bloat b ON (true))
+UNION ALL
+ SELECT 'transaction ids'::text AS topic,
+        CASE
+            WHEN (x.age > 1500000000) THEN 'critical'::text
+            WHEN (x.age > 750000000) THEN 'warn'::text
+            ELSE 'ok'::text
+        END AS level,
+    format('%s of some 2,100,000,000 used up'::text, to_char(x.age, 'FM9,999,999,999'::text)) AS says,
+        CASE
+            WHEN (x.age > 750000000) THEN 'find what keeps autovacuum from freezing (oldest snapshot), then VACUUM (FREEZE)'::text
+            ELSE NULL::text
+        END AS to_do
+   FROM ( SELECT age(d.datfrozenxid) AS age
+           FROM pg_database d
+          WHERE (d.datname = current_database())) x
+UNION ALL
+ SELECT 'connections'::text AS topic,
+        CASE
+            WHEN ((c.used)::numeric >= (0.95 * (c.most)::numeric)) THEN 'critical'::text
+            WHEN ((c.used)::numeric >= (0.8 * (c.most)::numeric)) THEN 'warn'::text
+            ELSE 'ok'::text
+        END AS level,
+    format('%s of %s used'::text, c.used, c.most) AS says,
+        CASE
+            WHEN ((c.used)::numeric >= (0.8 * (c.most)::numeric)) THEN 'SELECT application_name, count(*) FROM pg_stat_activity GROUP BY 1: fewer, a pooler, or a higher max_connections'::text
+            ELSE NULL::text
+        END AS to_do
+   FROM ( SELECT ( SELECT count(*) AS count
+                   FROM pg_stat_activity a
+                  WHERE (a.backend_type = 'client backend'::text)) AS used,
+            (current_setting('max_connections'::text))::integer AS most) c;
+
+--
+-- Name: VIEW health; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON VIEW mailproxy.health IS 'One row for each topic: ok, warn or critical, a sentence, and what to do. Question: is all well? A monitor asks: SELECT * FROM mailproxy.health WHERE level <> ''ok''. Reads the queue once, otherwise what is small.';
+
+--
+-- Name: message_pk_seq; Type: SEQUENCE; Schema: mailproxy; Owner: -
+--
+
+CREATE SEQUENCE mailproxy.message_pk_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+--
+-- Name: message; Type: TABLE; Schema: mailproxy; Owner: -
+--
+
+CREATE TABLE mailproxy.message (
+    message_pk bigint DEFAULT nextval('mailproxy.message_pk_seq'::regclass) NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    finished_at timestamp with time zone,
+    size_octets integer NOT NULL,
+    priority smallint NOT NULL,
+    retries smallint DEFAULT 0 NOT NULL,
+    reply_code smallint,
+    attachments smallint DEFAULT 0 NOT NULL,
+    state mailproxy.message_state DEFAULT 'queued'::mailproxy.message_state NOT NULL,
+    is_pec boolean DEFAULT false NOT NULL,
+    tenant_id text NOT NULL COLLATE pg_catalog."C",
+    message_id text NOT NULL COLLATE pg_catalog."C",
+    account_id text NOT NULL COLLATE pg_catalog."C",
+    batch_code text COLLATE pg_catalog."C",
+    mime_message_id text NOT NULL COLLATE pg_catalog."C",
+    reason text,
+    settled jsonb,
+    deferred_since timestamp with time zone,
+    CONSTRAINT message_batch_code_is_short CHECK ((((char_length(batch_code) >= 1) AND (char_length(batch_code) <= 64)) AND (batch_code !~ ','::text))),
+    CONSTRAINT message_error_has_a_reason CHECK (((state <> 'error'::mailproxy.message_state) OR (reason IS NOT NULL))),
+    CONSTRAINT message_id_is_short CHECK (((octet_length(message_id) >= 1) AND (octet_length(message_id) <= 255))),
+    CONSTRAINT message_is_finished_when_final CHECK (((state = 'queued'::mailproxy.message_state) = (finished_at IS NULL))),
+    CONSTRAINT message_priority_is_known CHECK (((priority >= 0) AND (priority <= 3))),
+    CONSTRAINT message_sent_has_no_reason CHECK (((state <> 'sent'::mailproxy.message_state) OR (reason IS NULL)))
+)
+WITH (fillfactor='85');
+
+--
+-- Name: TABLE message; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON TABLE mailproxy.message IS 'One narrow row per accepted message. It has exactly one of: a queue row, or a final state.';
+
+--
+-- Name: COLUMN message.finished_at; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.message.finished_at IS 'When it was sent, became an error or was cancelled.';
+
+--
+-- Name: COLUMN message.priority; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.message.priority IS 'What the client asked for, 0 to 3: 0 immediate, 1 high, 2 medium, 3 low. Never changed by waiting.';
+
+--
+-- Name: COLUMN message.retries; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.message.retries IS 'Entries of the retry schedule used up.';
+
+--
+-- Name: COLUMN message.reply_code; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.message.reply_code IS 'SMTP code of the last attempt''s deciding reply; null when there was none.';
+
+--
+-- Name: COLUMN message.attachments; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.message.attachments IS 'Rows in message_attachment: the ones whose octets came with the message.';
+
+--
+-- Name: COLUMN message.message_id; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.message.message_id IS 'The client''s own id, unique within its tenant.';
+
+--
+-- Name: COLUMN message.mime_message_id; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.message.mime_message_id IS 'The Message-ID field (RFC 5322 3.6.4) with its angle brackets: made at acceptance, the same on every attempt.';
+
+--
+-- Name: COLUMN message.reason; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.message.reason IS 'While queued: why it waits (the last reply). In state error: what ended it.';
+
+--
+-- Name: COLUMN message.settled; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.message.settled IS 'Recipients that are done while others are not, or were refused: [{"address","outcome":"sent"|"error","code","reason"}]; null: none apart from the whole.';
+
+--
+-- Name: COLUMN message.deferred_since; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.message.deferred_since IS 'When an attempt at it first failed and was to be repeated; null: none has. Retries last until the maximum age after that.';
+
+--
+-- Name: in_flight; Type: VIEW; Schema: mailproxy; Owner: -
+--
+
+CREATE VIEW mailproxy.in_flight AS
+ SELECT q.tenant_id,
+    q.account_id,
+    m.message_id,
+    q.priority,
+    q.attempts AS attempt,
+    q.leased_at,
+    date_trunc('milliseconds'::text, (now() - q.leased_at)) AS age,
+    q.lease_epoch AS worker,
+    w.host,
+    w.pid,
+    ((w.ended_at IS NULL) AND (w.heartbeat_at >= (now() - make_interval(secs => (w.lease_s)::double precision)))) AS worker_lives
+   FROM ((mailproxy.queue q
+     JOIN mailproxy.message m ON ((m.message_pk = q.message_pk)))
+     LEFT JOIN mailproxy.worker w ON ((w.epoch = q.lease_epoch)))
+  WHERE (q.state = 'leased'::mailproxy.queue_state);
+
+--
+-- Name: VIEW in_flight; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON VIEW mailproxy.in_flight IS 'Messages that a worker has claimed and not yet recorded. Question: what is being sent, by whom, and what has been in hand for too long? Reads the index of leases alone: as many rows as the workers hold.';
+
+--
+-- Name: COLUMN in_flight.attempt; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.in_flight.attempt IS 'Claims of the message so far, this one included.';
+
+--
+-- Name: COLUMN in_flight.worker; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.in_flight.worker IS 'worker.epoch.';
+
+--
+-- Name: COLUMN in_flight.worker_lives; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.in_flight.worker_lives IS 'false: the worker has ended or is silent, and another one will take the message over.';
+
+--
+-- Name: latency; Type: VIEW; Schema: mailproxy; Owner: -
+--
+
+CREATE VIEW mailproxy.latency AS
+ SELECT l.tenant_id,
+    l.minute,
+    l.sent,
+    (l.ms[1])::bigint AS p50_ms,
+    (l.ms[2])::bigint AS p95_ms,
+    (l.ms[3])::bigint AS p99_ms,
+    (l.queue_ms)::bigint AS p95_queue_ms,
+    (l.relay_ms)::bigint AS p95_relay_ms
+   FROM ( SELECT a.tenant_id,
+            date_trunc('minute'::text, a.ended_at) AS minute,
+            count(*) AS sent,
+            percentile_disc('{0.5,0.95,0.99}'::double precision[]) WITHIN GROUP (ORDER BY (((COALESCE(a.queue_ms, 0) + COALESCE(a.compose_ms, 0)) + COALESCE(a.connect_ms, 0)) + COALESCE(a.send_ms, 0))) AS ms,
+            percentile_disc((0.95)::double precision) WITHIN GROUP (ORDER BY COALESCE(a.queue_ms, 0)) AS queue_ms,
+            percentile_disc((0.95)::double precision) WITHIN GROUP (ORDER BY (COALESCE(a.connect_ms, 0) + COALESCE(a.send_ms, 0))) AS relay_ms
+           FROM mailproxy.attempt a
+          WHERE ((a.outcome = 'sent'::mailproxy.outcome) AND (a.ended_at >= date_trunc('minute'::text, (now() - '00:15:00'::interval))))
+          GROUP BY a.tenant_id, (date_trunc('minute'::text, a.ended_at))) l;
+
+--
+-- Name: VIEW latency; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON VIEW mailproxy.latency IS 'How long messages that were sent took from being due to the relay''s reply, by tenant and minute, for fifteen minutes. Question: is mail slow, and is it the queue or the relay? Reads and sorts the attempts of these minutes, by index.';
+
+--
+-- Name: COLUMN latency.p95_queue_ms; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.latency.p95_queue_ms IS 'Waiting to be claimed and for a connection.';
+
+--
+-- Name: COLUMN latency.p95_relay_ms; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.latency.p95_relay_ms IS 'Connecting and sending: the relay''s own time.';
+
+--
+-- Name: lease_token_seq; Type: SEQUENCE; Schema: mailproxy; Owner: -
+--
+
+CREATE SEQUENCE mailproxy.lease_token_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+--
+-- Name: SEQUENCE lease_token_seq; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON SEQUENCE mailproxy.lease_token_seq IS 'Fencing tokens: each claim has its own, and a result that brings another changes nothing.';
+
+--
+-- Name: message_attachment; Type: TABLE; Schema: mailproxy; Owner: -
+--
+
+CREATE TABLE mailproxy.message_attachment (
+    message_pk bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    ordinal smallint NOT NULL,
+    content bytea NOT NULL
+)
+PARTITION BY RANGE (created_at);
+ALTER TABLE ONLY mailproxy.message_attachment ALTER COLUMN content SET STORAGE EXTERNAL;
+
+--
+-- Name: TABLE message_attachment; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON TABLE mailproxy.message_attachment IS 'Octets of attachments that came as base64, decoded. ordinal: position in the message''s attachments, from 0.';
+
+--
+-- Name: message_body; Type: TABLE; Schema: mailproxy; Owner: -
+--
+
+CREATE TABLE mailproxy.message_body (
+    message_pk bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    content json NOT NULL
+)
+PARTITION BY RANGE (created_at);
+ALTER TABLE ONLY mailproxy.message_body ALTER COLUMN content SET COMPRESSION lz4;
+
+--
+-- Name: TABLE message_body; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON TABLE mailproxy.message_body IS 'What to send: the client''s message, its known fields. By day of acceptance; leaves by DROP of a partition.';
+
+--
+-- Name: rate_bucket; Type: TABLE; Schema: mailproxy; Owner: -
+--
+
+CREATE TABLE mailproxy.rate_bucket (
+    tenant_id text NOT NULL COLLATE pg_catalog."C",
+    account_id text NOT NULL COLLATE pg_catalog."C",
+    period mailproxy.rate_period NOT NULL,
+    bucket_at timestamp with time zone NOT NULL,
+    taken integer DEFAULT 0 NOT NULL,
+    CONSTRAINT rate_bucket_taken_is_not_negative CHECK ((taken >= 0))
 )
 WITH (fillfactor='50');
 
 --
--- Name: TABLE worker; Type: COMMENT; Schema: mailproxy; Owner: -
+-- Name: TABLE rate_bucket; Type: COMMENT; Schema: mailproxy; Owner: -
 --
 
-COMMENT ON TABLE mailproxy.worker IS 'Worker processes; an epoch names one life of one process and is never used again.';
+COMMENT ON TABLE mailproxy.rate_bucket IS 'What relays have taken, or may have, of accounts and tenants with limits, in slices of one hundredth of each period; correctable by hand, which acts at once.';
 
 --
--- Name: COLUMN worker.heartbeat_at; Type: COMMENT; Schema: mailproxy; Owner: -
+-- Name: COLUMN rate_bucket.account_id; Type: COMMENT; Schema: mailproxy; Owner: -
 --
 
-COMMENT ON COLUMN mailproxy.worker.heartbeat_at IS 'Older than lease_s seconds: the worker counts as dead and what it held is taken over.';
+COMMENT ON COLUMN mailproxy.rate_bucket.account_id IS 'Empty: the tenant as a whole.';
 
 --
--- Name: COLUMN worker.steady_since; Type: COMMENT; Schema: mailproxy; Owner: -
+-- Name: COLUMN rate_bucket.bucket_at; Type: COMMENT; Schema: mailproxy; Owner: -
 --
 
-COMMENT ON COLUMN mailproxy.worker.steady_since IS 'No heartbeat was late since then: what it says about others is to be trusted.';
+COMMENT ON COLUMN mailproxy.rate_bucket.bucket_at IS 'The end of the slice: what is in it counts until one period later.';
 
 --
--- Name: COLUMN worker.ended_how; Type: COMMENT; Schema: mailproxy; Owner: -
+-- Name: rate_length; Type: TABLE; Schema: mailproxy; Owner: -
 --
 
-COMMENT ON COLUMN mailproxy.worker.ended_how IS 'stopped (it said so itself) or reaped (its heartbeat ran out).';
+CREATE TABLE mailproxy.rate_length (
+    period mailproxy.rate_period NOT NULL,
+    length interval NOT NULL,
+    CONSTRAINT rate_length_is_positive CHECK ((length > '00:00:00'::interval))
+);
+
+--
+-- Name: TABLE rate_length; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON TABLE mailproxy.rate_length IS 'How long each period of the limits is: one row each.';
+
+--
+-- Name: rate_status; Type: VIEW; Schema: mailproxy; Owner: -
+--
+
+CREATE VIEW mailproxy.rate_status AS
+ WITH under_way AS MATERIALIZED (
+         SELECT q.tenant_id,
+            q.account_id,
+            count(*) AS messages
+           FROM (mailproxy.worker w
+             JOIN mailproxy.queue q ON (((q.state = 'leased'::mailproxy.queue_state) AND (q.lease_epoch = w.epoch))))
+          WHERE (w.ended_at IS NULL)
+          GROUP BY q.tenant_id, q.account_id
+        ), limited AS (
+         SELECT a.tenant_id,
+            a.account_id,
+            a.account_id AS scope,
+            v.period,
+            v.most,
+            a.limit_behavior AS behavior
+           FROM (mailproxy.account a
+             CROSS JOIN LATERAL ( VALUES ('minute'::mailproxy.rate_period,a.limit_per_minute), ('hour'::mailproxy.rate_period,a.limit_per_hour), ('day'::mailproxy.rate_period,a.limit_per_day)) v(period, most))
+          WHERE (v.most IS NOT NULL)
+        UNION ALL
+         SELECT t.tenant_id,
+            NULL::text,
+            ''::text,
+            v.period,
+            v.most,
+            NULL::text
+           FROM (mailproxy.tenant t
+             CROSS JOIN LATERAL ( VALUES ('hour'::mailproxy.rate_period,t.limit_per_hour), ('day'::mailproxy.rate_period,t.limit_per_day)) v(period, most))
+          WHERE (v.most IS NOT NULL)
+        )
+ SELECT l.tenant_id,
+    l.account_id,
+    l.period,
+    l.most,
+    u.taken,
+    u.under_way,
+    GREATEST(((l.most - u.taken) - u.under_way), (0)::bigint) AS remaining,
+        CASE
+            WHEN (((l.most - u.taken) - u.under_way) <= 0) THEN ( SELECT (min(g.bucket_at) + r.length)
+               FROM ( SELECT b.bucket_at,
+                        sum(b.taken) OVER (ORDER BY b.bucket_at) AS gone
+                       FROM mailproxy.rate_bucket b
+                      WHERE ((b.tenant_id = l.tenant_id) AND (b.account_id = l.scope) AND (b.period = l.period) AND (b.bucket_at > (now() - r.length)))) g
+              WHERE (g.gone > ((u.taken + u.under_way) - l.most)))
+            ELSE NULL::timestamp with time zone
+        END AS frees_at,
+    l.behavior
+   FROM ((limited l
+     JOIN mailproxy.rate_length r ON ((r.period = l.period)))
+     CROSS JOIN LATERAL ( SELECT COALESCE(( SELECT sum(b.taken) AS sum
+                   FROM mailproxy.rate_bucket b
+                  WHERE ((b.tenant_id = l.tenant_id) AND (b.account_id = l.scope) AND (b.period = l.period) AND (b.bucket_at > (now() - r.length)))), (0)::bigint) AS taken,
+            (COALESCE(( SELECT sum(w.messages) AS sum
+                   FROM under_way w
+                  WHERE ((w.tenant_id = l.tenant_id) AND (w.account_id = COALESCE(l.account_id, w.account_id)))), (0)::numeric))::bigint AS under_way) u);
+
+--
+-- Name: VIEW rate_status; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON VIEW mailproxy.rate_status IS 'One row for each limit of an account or a tenant. Question: is a limit why mail waits, and when does it let more through? Reads rate_bucket by its primary key, at most 101 rows a limit, and the index of leases.';
+
+--
+-- Name: COLUMN rate_status.account_id; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.rate_status.account_id IS 'Null: the limit is the tenant''s, over all its accounts.';
+
+--
+-- Name: COLUMN rate_status.taken; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.rate_status.taken IS 'Messages that the relay took, or may have, within the period that ends now.';
+
+--
+-- Name: COLUMN rate_status.under_way; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.rate_status.under_way IS 'Messages in the workers'' hands: they count until they come back untaken.';
+
+--
+-- Name: COLUMN rate_status.frees_at; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.rate_status.frees_at IS 'When nothing remains: the next moment something does; null: when what is under way ends.';
+
+--
+-- Name: COLUMN rate_status.behavior; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.rate_status.behavior IS 'Of an account at its limit: "reject" makes its messages errors, anything else lets them wait.';
+
+--
+-- Name: recent_error; Type: VIEW; Schema: mailproxy; Owner: -
+--
+
+CREATE VIEW mailproxy.recent_error AS
+ SELECT e.tenant_id,
+    e.account_id,
+    COALESCE(((e.reply_code / 100) || 'xx'::text), 'none'::text) AS reply_class,
+    e.reply_code,
+    e.status,
+    e.phase,
+    e.blame,
+    e.outcome,
+    e.attempts,
+    e.first_at,
+    e.last_at,
+    m.message_id AS example_message_id,
+    x.reply AS example_reply
+   FROM ((( SELECT a.tenant_id,
+            a.account_id,
+            a.reply_code,
+            a.status,
+            a.phase,
+            a.blame,
+            a.outcome,
+            count(*) AS attempts,
+            min(a.ended_at) AS first_at,
+            max(a.ended_at) AS last_at,
+            max(a.attempt_pk) AS last_pk
+           FROM mailproxy.attempt a
+          WHERE ((a.outcome <> 'sent'::mailproxy.outcome) AND (a.ended_at > (now() - '01:00:00'::interval)))
+          GROUP BY a.tenant_id, a.account_id, a.reply_code, a.status, a.phase, a.blame, a.outcome) e
+     CROSS JOIN LATERAL ( SELECT l.reply,
+            l.message_pk
+           FROM mailproxy.attempt l
+          WHERE ((l.attempt_pk = e.last_pk) AND (l.ended_at > (now() - '01:00:00'::interval)))
+         LIMIT 1) x)
+     LEFT JOIN mailproxy.message m ON ((m.message_pk = x.message_pk)));
+
+--
+-- Name: VIEW recent_error; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON VIEW mailproxy.recent_error IS 'Attempts of the last hour that did not end with the message sent, by account and reply, with the last one of each as an example. Question: what is going wrong, whose fault is it, and how often? Reads the index of failed attempts: an hour of failures, however much was sent.';
+
+--
+-- Name: COLUMN recent_error.reply_class; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.recent_error.reply_class IS '4xx, 5xx; none: there was no reply, example_reply says what failed.';
+
+--
+-- Name: COLUMN recent_error.blame; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.recent_error.blame IS 'An account''s fault makes all its messages wait; a recipient''s or message''s concerns that message alone.';
+
+--
+-- Name: COLUMN recent_error.outcome; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.recent_error.outcome IS 'deferred: it will be tried again; error: never.';
+
+--
+-- Name: COLUMN recent_error.example_message_id; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.recent_error.example_message_id IS 'Null: the message was deleted since. Ask mailproxy.explain_message().';
+
+--
+-- Name: rule; Type: TABLE; Schema: mailproxy; Owner: -
+--
+
+CREATE TABLE mailproxy.rule (
+    rule_id integer NOT NULL,
+    name text,
+    enabled boolean DEFAULT true NOT NULL,
+    priority integer NOT NULL,
+    days integer[] DEFAULT '{}'::integer[] NOT NULL,
+    start_hour smallint,
+    end_hour smallint,
+    cross_midnight boolean DEFAULT false NOT NULL,
+    interval_minutes integer DEFAULT 1 NOT NULL,
+    CONSTRAINT rule_end_hour_is_an_hour CHECK (((end_hour >= 0) AND (end_hour <= 23))),
+    CONSTRAINT rule_interval_is_positive CHECK ((interval_minutes >= 1)),
+    CONSTRAINT rule_start_hour_is_an_hour CHECK (((start_hour >= 0) AND (start_hour <= 23)))
+);
+
+--
+-- Name: TABLE rule; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON TABLE mailproxy.rule IS 'How often tenants without news are polled, by day and hour; the last matching enabled rule wins.';
+
+--
+-- Name: COLUMN rule.days; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.rule.days IS '0 = Monday … 6 = Sunday; empty: every day.';
+
+--
+-- Name: rule_rule_id_seq; Type: SEQUENCE; Schema: mailproxy; Owner: -
+--
+
+ALTER TABLE mailproxy.rule ALTER COLUMN rule_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME mailproxy.rule_rule_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+--
+-- Name: schema_migration; Type: TABLE; Schema: mailproxy; Owner: -
+--
+
+CREATE TABLE mailproxy.schema_migration (
+    version integer NOT NULL,
+    name text NOT NULL,
+    applied_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+--
+-- Name: TABLE schema_migration; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON TABLE mailproxy.schema_migration IS 'The migrations applied to this database, one row each.';
+
+--
+-- Name: schema_object; Type: TABLE; Schema: mailproxy; Owner: -
+--
+
+CREATE TABLE mailproxy.schema_object (
+    kind text NOT NULL,
+    name text NOT NULL COLLATE pg_catalog."C",
+    "position" integer NOT NULL,
+    digest text NOT NULL,
+    grants text[] DEFAULT '{}'::text[] NOT NULL,
+    installed_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT schema_object_kind_is_known CHECK ((kind = ANY (ARRAY['function'::text, 'view'::text])))
+);
+
+--
+-- Name: TABLE schema_object; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON TABLE mailproxy.schema_object IS 'The views and functions that `mailproxy-server migrate` installed after the migrations, and which form of them.';
+
+--
+-- Name: COLUMN schema_object."position"; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.schema_object."position" IS 'The order they are installed in: each after what it needs.';
+
+--
+-- Name: COLUMN schema_object.digest; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.schema_object.digest IS 'SHA-256 of its file, in hexadecimal; empty: it is to be installed again.';
+
+--
+-- Name: COLUMN schema_object.grants; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.schema_object.grants IS 'GRANT statements to be run again once it is back.';
+
+--
+-- Name: tenant_backlog; Type: VIEW; Schema: mailproxy; Owner: -
+--
+
+CREATE VIEW mailproxy.tenant_backlog AS
+ SELECT b.tenant_id,
+    count(*) AS accounts,
+    (sum(b.messages))::bigint AS messages,
+    (sum(b.ready))::bigint AS ready,
+    (sum(b.sending))::bigint AS sending,
+    (sum(b.deferred))::bigint AS deferred,
+    (sum(b.held))::bigint AS held,
+    min(b.oldest_due_at) AS oldest_due_at,
+    sum(b.per_minute) AS per_minute,
+        CASE
+            WHEN bool_and(((b.drained_in IS NOT NULL) OR (b.messages = b.held))) THEN max(b.drained_in)
+            ELSE NULL::interval
+        END AS drained_in,
+    max(t.suspended_batches) AS suspended_batches
+   FROM (mailproxy.account_backlog b
+     JOIN mailproxy.tenant t ON ((t.tenant_id = b.tenant_id)))
+  GROUP BY b.tenant_id;
+
+--
+-- Name: VIEW tenant_backlog; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON VIEW mailproxy.tenant_backlog IS 'Messages that are not final, by tenant; a tenant with none has no row. Question: who is holding up the queue? Costs what account_backlog does.';
+
+--
+-- Name: COLUMN tenant_backlog.accounts; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.tenant_backlog.accounts IS 'Accounts with a backlog.';
+
+--
+-- Name: COLUMN tenant_backlog.drained_in; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.tenant_backlog.drained_in IS 'Of its slowest account; null: the pace of one is not known.';
+
+--
+-- Name: COLUMN tenant_backlog.suspended_batches; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.tenant_backlog.suspended_batches IS '{*}: the tenant is suspended as a whole, nothing of it is sent; otherwise the batch codes whose messages are held.';
+
+--
+-- Name: throughput; Type: VIEW; Schema: mailproxy; Owner: -
+--
+
+CREATE VIEW mailproxy.throughput AS
+ SELECT COALESCE(i.tenant_id, o.tenant_id) AS tenant_id,
+    COALESCE(i.minute, o.minute) AS minute,
+    COALESCE(i.accepted, (0)::bigint) AS accepted,
+    COALESCE(o.attempts, (0)::bigint) AS attempts,
+    COALESCE(o.sent, (0)::bigint) AS sent,
+    COALESCE(o.deferred, (0)::bigint) AS deferred,
+    COALESCE(o.errors, (0)::bigint) AS errors
+   FROM (( SELECT m.tenant_id,
+            date_trunc('minute'::text, m.created_at) AS minute,
+            count(*) AS accepted
+           FROM mailproxy.message m
+          WHERE ((m.priority = ANY ('{0,1,2,3}'::smallint[])) AND (m.created_at >= date_trunc('minute'::text, (now() - '00:15:00'::interval))))
+          GROUP BY m.tenant_id, (date_trunc('minute'::text, m.created_at))) i
+     FULL JOIN ( SELECT a.tenant_id,
+            date_trunc('minute'::text, a.ended_at) AS minute,
+            count(*) AS attempts,
+            count(*) FILTER (WHERE (a.outcome = 'sent'::mailproxy.outcome)) AS sent,
+            count(*) FILTER (WHERE (a.outcome = 'deferred'::mailproxy.outcome)) AS deferred,
+            count(*) FILTER (WHERE (a.outcome = 'error'::mailproxy.outcome)) AS errors
+           FROM mailproxy.attempt a
+          WHERE (a.ended_at >= date_trunc('minute'::text, (now() - '00:15:00'::interval)))
+          GROUP BY a.tenant_id, (date_trunc('minute'::text, a.ended_at))) o ON (((o.tenant_id = i.tenant_id) AND (o.minute = i.minute))));
+
+--
+-- Name: VIEW throughput; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON VIEW mailproxy.throughput IS 'Messages accepted and attempts ended, by tenant and minute, for fifteen minutes; a minute in which nothing happened has no row. Question: is mail coming in, is it going out, since when not? Reads what it counts, by index.';
 
 --
 -- Name: worker_epoch_seq; Type: SEQUENCE; Schema: mailproxy; Owner: -
@@ -2314,6 +3560,30 @@ CREATE INDEX account_counter_by_worker ON mailproxy.account_counter USING btree 
 --
 
 CREATE INDEX attempt_by_message ON ONLY mailproxy.attempt USING btree (message_pk);
+
+--
+-- Name: attempt_by_time; Type: INDEX; Schema: mailproxy; Owner: -
+--
+
+CREATE INDEX attempt_by_time ON ONLY mailproxy.attempt USING brin (ended_at) WITH (pages_per_range='32', autosummarize='on');
+
+--
+-- Name: INDEX attempt_by_time; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON INDEX mailproxy.attempt_by_time IS 'For throughput and latency: the last minutes.';
+
+--
+-- Name: attempt_not_sent; Type: INDEX; Schema: mailproxy; Owner: -
+--
+
+CREATE INDEX attempt_not_sent ON ONLY mailproxy.attempt USING btree (ended_at) WHERE (outcome <> 'sent'::mailproxy.outcome);
+
+--
+-- Name: INDEX attempt_not_sent; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON INDEX mailproxy.attempt_not_sent IS 'For recent_error: the last hour of what went wrong, however much went well.';
 
 --
 -- Name: command_log_by_tenant; Type: INDEX; Schema: mailproxy; Owner: -
