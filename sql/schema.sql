@@ -566,12 +566,14 @@ DECLARE
     ahead bigint;
 BEGIN
     SELECT q.tenant_id, q.account_id, q.state, q.due_at, q.priority, q.attempts, q.waits_for_account, m.retries, m.reason, m.batch_code,
+           m.deferred_since, coalesce(a.retry_max_age_s, t.retry_max_age_s) AS max_age_s,
            t.suspended_batches, i.active,
            EXISTS (SELECT FROM mailproxy.worker l
                     WHERE l.ended_at IS NULL AND l.heartbeat_at >= now() - make_interval(secs => l.lease_s)) AS worked
       INTO w
       FROM mailproxy.queue q
       JOIN mailproxy.message m ON m.message_pk = q.message_pk
+      JOIN mailproxy.account a ON a.tenant_id = q.tenant_id AND a.account_id = q.account_id
       JOIN mailproxy.tenant t ON t.tenant_id = q.tenant_id
      CROSS JOIN mailproxy.instance i
      WHERE q.message_pk = of_message AND q.state <> 'leased';
@@ -598,6 +600,11 @@ BEGIN
                            coalesce(w.reason, 'unknown'));
     ELSIF w.reason IS NOT NULL THEN
         RETURN NEXT format('It was tried before (attempts: %s, retries used up: %s). The last reply: %s.', w.attempts, w.retries, w.reason);
+    END IF;
+    IF w.deferred_since IS NOT NULL AND w.max_age_s IS DISTINCT FROM 0 THEN
+        RETURN NEXT format('It has failed since %s and is given up at the latest %s.', mailproxy.explain_time(w.deferred_since),
+                           coalesce('at ' || mailproxy.explain_time(w.deferred_since + make_interval(secs => w.max_age_s)),
+                                    'when that is longer ago than the workers'' GMP_RETRY_MAX_AGE'));
     END IF;
     RETURN QUERY SELECT mailproxy.explain_account(w.tenant_id, w.account_id);
     IF w.state = 'ready' THEN

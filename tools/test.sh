@@ -19,5 +19,5 @@ test_all() {
 
 # Run the documents' examples and write what they answer into the documents.
 test_docs() {
-    MAILPROXY_REWRITE_DOCS=1 test_all "$ROOT/tests/integration/test_docs.py"
+    MAILPROXY_REWRITE_DOCS=1 test_all "$ROOT/tests/integration/test_docs.py" "$ROOT/tests/integration/test_operating.py"
 }

@@ -32,7 +32,7 @@ def test_every_example_gives_the_answer_that_is_written(new_system, relay, store
         text = file.read()
     names = [("https://shop.example.com/mp", store.url), ("2525", str(relay.port))]
     environment = {"API": system.api.url, "ADMIN": ADMIN_TOKEN}
-    today, differing = examples.run_all(text, environment, names, lambda: drain(system))
+    today, differing = examples.run_all(text, environment, names, {"work": lambda: drain(system)})
     if REWRITE:
         with open(path, "w", encoding="utf-8") as file:
             file.write(today)

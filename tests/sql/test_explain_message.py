@@ -73,7 +73,12 @@ def test_one_that_is_deferred_by_what_the_relay_said(desk):
     due = desk.value("SELECT mailproxy.explain_time(due_at) FROM mailproxy.queue")
     says(desk, name, 'Attempt 1: deferred, for the relay said "450 450 4.2.1 busy" (at rcpt, fault of the message).',
          f"Worker {worker.epoch} on test", f"Deferred: retry 1 is due at {due}. The last reply: 450 4.2.1 busy.",
+         "and is given up at the latest when that is longer ago than the workers' GMP_RETRY_MAX_AGE",
          "The tenant was not told yet: deferred. It has no client_base_url")
+    desk.sql("UPDATE mailproxy.account SET retry_max_age_s = 7200")
+    says(desk, name, "given up at the latest at " + desk.value("SELECT mailproxy.explain_time(deferred_since + interval '2 hours') FROM mailproxy.message"))
+    desk.sql("UPDATE mailproxy.account SET retry_max_age_s = 0")
+    assert "given up" not in story(desk, name)
     desk.sql("UPDATE mailproxy.queue SET due_at = now() - interval '1 second'")
     says(desk, name, "It has been due since")
     desk.sql("UPDATE mailproxy.queue SET state = 'ready'")
