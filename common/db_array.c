@@ -100,6 +100,22 @@ void db_array_bool(struct db_array *a, bool value)
     db_array_add(a, 1, &octet);
 }
 
+void db_array_concat(struct db_array *a, const struct db_array *more)
+{
+    if (more->octets.failed) {
+        a->octets.failed = more->octets.failed;
+        return;
+    }
+    buf_append(&a->octets, more->octets.data + DB_ARRAY_HEAD_OCTETS,
+               more->octets.len - DB_ARRAY_HEAD_OCTETS);
+    if (a->octets.failed)
+        return;
+    a->count += more->count;
+    db_array_put32(a->octets.data + DB_ARRAY_COUNT_AT, a->count);
+    if (more->octets.data[DB_ARRAY_NULLS_AT + 3])
+        db_array_put32(a->octets.data + DB_ARRAY_NULLS_AT, 1);
+}
+
 void db_array_reset(struct db_array *a)
 {
     buf_truncate(&a->octets, 0);

@@ -39,6 +39,7 @@ void db_array_octets(struct db_array *a, const void *value,
 void db_array_int(struct db_array *a, int64_t value); /* DB_INT8, DB_INT4 */
 void db_array_bool(struct db_array *a, bool value);
 void db_array_null(struct db_array *a);
+void db_array_concat(struct db_array *a, const struct db_array *more); /* of the same type */
 void db_array_reset(struct db_array *a); /* empty it, keep the memory */
 void db_array_clear(struct db_array *a);
 enum err db_array_check(const struct db_array *a, struct error *err) MUST_CHECK;

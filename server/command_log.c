@@ -70,28 +70,49 @@ static void command_log_set_actor(const struct request *req, char ret[COMMAND_LO
                  req->caller.kind == CALLER_ADMIN ? "admin" : "open");
 }
 
+enum err command_log_append_parts(struct db_conn *db, const char *endpoint,
+                                  const struct command_part *parts, size_t count, int status,
+                                  struct error *err)
+{
+    struct db_array actors = db_array_of(DB_TEXT);
+    struct command_rows all = command_rows_empty();
+    char actor[COMMAND_LOG_ACTOR_OCTETS];
+    struct db_params p = {0};
+    PGresult *res = NULL;
+    enum err rc;
+
+    for (size_t i = 0; i < count; i++) {
+        command_log_set_actor(parts[i].req, actor);
+        for (uint32_t k = 0; k < parts[i].rows->tenant_ids.count; k++)
+            db_array_text(&actors, actor);
+        db_array_concat(&all.tenant_ids, &parts[i].rows->tenant_ids);
+        db_array_concat(&all.payloads, &parts[i].rows->payloads);
+    }
+    rc = db_array_check(&actors, err);
+    if (!rc)
+        rc = db_array_check(&all.tenant_ids, err);
+    if (!rc)
+        rc = db_array_check(&all.payloads, err);
+    db_param_text(&p, endpoint);
+    db_param_int(&p, status);
+    db_param_array(&p, &actors);
+    db_param_array(&p, &all.tenant_ids);
+    db_param_array(&p, &all.payloads);
+    if (!rc)
+        rc = db_run(db, &SQL_APPEND_COMMANDS, &p, &res, err);
+    PQclear(res);
+    db_array_clear(&actors);
+    command_rows_clear(&all);
+    return rc;
+}
+
 enum err command_log_append_rows(struct db_conn *db, const struct request *req,
                                  const char *endpoint, const struct command_rows *rows, int status,
                                  struct error *err)
 {
-    char actor[COMMAND_LOG_ACTOR_OCTETS];
-    struct db_params p = {0};
-    PGresult *res = NULL;
-    enum err rc = db_array_check(&rows->tenant_ids, err);
+    const struct command_part part = {req, rows};
 
-    if (!rc)
-        rc = db_array_check(&rows->payloads, err);
-    if (rc)
-        return rc;
-    command_log_set_actor(req, actor);
-    db_param_text(&p, endpoint);
-    db_param_text(&p, actor);
-    db_param_int(&p, status);
-    db_param_array(&p, &rows->tenant_ids);
-    db_param_array(&p, &rows->payloads);
-    rc = db_run(db, &SQL_APPEND_COMMANDS, &p, &res, err);
-    PQclear(res);
-    return rc;
+    return command_log_append_parts(db, endpoint, &part, 1, status, err);
 }
 
 /* One row that holds the whole request. */

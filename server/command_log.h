@@ -42,6 +42,14 @@ enum err command_log_append(struct db_conn *db, const struct request *req, const
 enum err command_log_append_rows(struct db_conn *db, const struct request *req,
                                  const char *endpoint, const struct command_rows *rows, int status,
                                  struct error *err) MUST_CHECK;
+/* The rows of several requests to the same endpoint that one transaction carries out. */
+struct command_part {
+    const struct request *req;       /* borrowed: says who asked */
+    const struct command_rows *rows; /* borrowed */
+};
+enum err command_log_append_parts(struct db_conn *db, const char *endpoint,
+                                  const struct command_part *parts, size_t count, int status,
+                                  struct error *err) MUST_CHECK;
 
 /*
  * After the answer is made: when it is 400, note it. Does nothing otherwise. Should the log be out

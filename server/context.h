@@ -8,6 +8,7 @@
 #include "common/db_pool.h"
 #include "common/secret.h"
 
+struct group;
 struct metrics;
 struct notifier;
 struct traffic;
@@ -16,6 +17,7 @@ struct context {
     const struct config *config;
     struct db_pool *pool;
     const struct secret_ring *keys;
+    struct group *group;
     struct notifier *notifier;
     struct traffic *traffic;
     struct metrics *metrics;

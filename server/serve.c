@@ -13,6 +13,7 @@
 #include "server/context.h"
 #include "server/http/listener.h"
 #include "server/http/traffic.h"
+#include "server/intake/group.h"
 #include "server/notifier.h"
 #include "server/routes/metrics.h"
 #include "server/routes/routes.h"
@@ -95,6 +96,8 @@ enum err serve_run(const struct config *config, struct error *err)
     if (!rc)
         rc = serve_check_database(context.pool, config, err);
     if (!rc)
+        rc = group_new(context.pool, config->db_pool_wait_ms, &context.group, err);
+    if (!rc)
         rc = notifier_new(config->database_url, &context.notifier, err);
     context.keys = keys;
     if (!rc)
@@ -109,6 +112,7 @@ enum err serve_run(const struct config *config, struct error *err)
     metrics_free(context.metrics);
     traffic_free(context.traffic);
     notifier_free(context.notifier);
+    group_free(context.group);
     db_pool_free(context.pool);
     secret_ring_free(keys);
     return rc;

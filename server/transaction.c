@@ -5,22 +5,25 @@
 
 enum { TRANSACTION_TRIES = 4 };
 
+enum err transaction_try(struct db_conn *db, transaction_fn *fn, void *arg, struct error *err)
+{
+    enum err rc = db_begin(db, err);
+
+    if (!rc)
+        rc = fn(db, arg, err);
+    if (!rc)
+        rc = db_commit(db, err);
+    if (rc)
+        db_rollback(db);
+    return rc;
+}
+
 enum err transaction_run(struct db_conn *db, transaction_fn *fn, void *arg, struct error *err)
 {
-    enum err rc = ERR_OK;
+    enum err rc = ERR_DB_RETRY;
 
-    for (int i = 0; i < TRANSACTION_TRIES; i++) {
-        rc = db_begin(db, err);
-        if (!rc)
-            rc = fn(db, arg, err);
-        if (!rc)
-            rc = db_commit(db, err);
-        if (!rc)
-            return ERR_OK;
-        db_rollback(db);
-        if (rc != ERR_DB_RETRY)
-            break;
-    }
+    for (int i = 0; i < TRANSACTION_TRIES && rc == ERR_DB_RETRY; i++)
+        rc = transaction_try(db, fn, arg, err);
     return rc;
 }
 

@@ -9,6 +9,8 @@
 /* Runs between BEGIN and COMMIT; must start from scratch when it is called again. */
 typedef enum err transaction_fn(struct db_conn *db, void *arg, struct error *err);
 
+enum err transaction_try(struct db_conn *db, transaction_fn *fn, void *arg,
+                         struct error *err) MUST_CHECK; /* once */
 /* At most 4 times while fn or the commit ends with ERR_DB_RETRY. Any error leaves nothing behind.
  */
 enum err transaction_run(struct db_conn *db, transaction_fn *fn, void *arg,

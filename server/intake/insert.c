@@ -61,17 +61,35 @@ enum err insert_settle_doubles(struct draft_batch *batch, struct error *err)
     return ERR_OK;
 }
 
+enum err insert_list_add(struct insert_list *list, struct draft_batch *batch, struct error *err)
+{
+    struct draft **more =
+        realloc(list->drafts, (list->count + batch->count + 1) * sizeof(struct draft *));
+
+    if (!more)
+        return error_set(err, ERR_NOMEM, "out of memory for %zu drafts", batch->count);
+    list->drafts = more;
+    for (size_t i = 0; i < batch->count; i++)
+        if (batch->items[i].fate == DRAFT_OPEN)
+            list->drafts[list->count++] = &batch->items[i];
+    return ERR_OK;
+}
+
+void insert_list_clear(struct insert_list *list)
+{
+    free(list->drafts);
+    *list = (struct insert_list){0};
+}
+
 /* Take the next drafts from *at on that fit one statement. */
-static void insert_cut(struct draft_batch *batch, size_t *at, struct insert_piece *ret)
+static void insert_cut(const struct insert_list *list, size_t *at, struct insert_piece *ret)
 {
     size_t octets = 0;
 
     ret->count = 0;
-    for (; *at < batch->count && ret->count < INSERT_PIECE_ROWS; ++*at) {
-        struct draft *d = &batch->items[*at];
+    for (; *at < list->count && ret->count < INSERT_PIECE_ROWS; ++*at) {
+        struct draft *d = list->drafts[*at];
 
-        if (d->fate != DRAFT_OPEN)
-            continue;
         if (ret->count && octets + d->content.len > INSERT_PIECE_OCTETS)
             return;
         octets += d->content.len;
@@ -226,14 +244,14 @@ static enum err insert_send_octets(struct db_conn *db, struct insert_octets *o, 
 }
 
 /* The attachments of all stored drafts, in statements of some megabytes. */
-static enum err insert_attachments(struct db_conn *db, const struct draft_batch *batch,
+static enum err insert_attachments(struct db_conn *db, const struct insert_list *list,
                                    struct error *err)
 {
     struct insert_octets o = {db_array_of(DB_INT8), db_array_of(DB_INT4), db_array_of(DB_BYTEA)};
     enum err rc = ERR_OK;
 
-    for (size_t i = 0; i < batch->count && !rc; i++) {
-        const struct draft *d = &batch->items[i];
+    for (size_t i = 0; i < list->count && !rc; i++) {
+        const struct draft *d = list->drafts[i];
 
         for (size_t k = 0; d->fate == DRAFT_STORED && k < d->attachment_count && !rc; k++) {
             db_array_int(&o.message_pks, d->message_pk);
@@ -252,16 +270,15 @@ static enum err insert_attachments(struct db_conn *db, const struct draft_batch 
 }
 
 /* Before the transaction runs (again): what an earlier try decided does not hold any more. */
-static void insert_reopen(struct draft_batch *batch)
+static void insert_reopen(const struct insert_list *list)
 {
-    for (size_t i = 0; i < batch->count; i++)
-        if (batch->items[i].fate == DRAFT_STORED || batch->items[i].fate == DRAFT_TAKEN)
-            batch->items[i].fate = DRAFT_OPEN;
+    for (size_t i = 0; i < list->count; i++)
+        list->drafts[i]->fate = DRAFT_OPEN;
 }
 
 /* No batch of these tenants is suspended from here on until all is stored: locked before the first
  * piece, so that no later one waits for a tenant while earlier ones hold queue rows. */
-static enum err insert_share_tenants(struct db_conn *db, const struct draft_batch *batch,
+static enum err insert_share_tenants(struct db_conn *db, const struct insert_list *list,
                                      struct error *err)
 {
     struct db_array tenant_ids = db_array_of(DB_TEXT);
@@ -269,9 +286,9 @@ static enum err insert_share_tenants(struct db_conn *db, const struct draft_batc
     PGresult *res = NULL;
     enum err rc = ERR_OK;
 
-    for (size_t i = 0; i < batch->count; i++)
-        if (batch->items[i].fate == DRAFT_OPEN && batch->items[i].batch_code)
-            db_array_text(&tenant_ids, batch->items[i].tenant_id);
+    for (size_t i = 0; i < list->count; i++)
+        if (list->drafts[i]->batch_code)
+            db_array_text(&tenant_ids, list->drafts[i]->tenant_id);
     if (tenant_ids.count) {
         rc = db_array_check(&tenant_ids, err);
         db_param_array(&params, &tenant_ids);
@@ -283,39 +300,48 @@ static enum err insert_share_tenants(struct db_conn *db, const struct draft_batc
     return rc;
 }
 
-struct insert_job {
-    struct draft_batch *batch;
-    transaction_fn *also;
-    void *arg;
-};
+static enum err insert_limit_lock_wait(struct db_conn *db, int64_t timeout_ms, struct error *err)
+{
+    struct db_params params = {0};
+    PGresult *res = NULL;
+    enum err rc;
+
+    if (!timeout_ms)
+        return ERR_OK;
+    db_param_int(&params, timeout_ms);
+    rc = db_run(db, &SQL_LIMIT_LOCK_WAIT, &params, &res, err);
+    PQclear(res);
+    return rc;
+}
 
 /* transaction_fn */
 static enum err insert_run(struct db_conn *db, void *arg, struct error *err)
 {
     const struct insert_job *job = arg;
-    struct draft_batch *batch = job->batch;
+    const struct insert_list *list = job->list;
     struct insert_piece piece;
     size_t at = 0;
-    enum err rc;
+    enum err rc = insert_limit_lock_wait(db, job->lock_timeout_ms, err);
 
-    insert_reopen(batch);
-    rc = insert_share_tenants(db, batch, err);
-    for (insert_cut(batch, &at, &piece); piece.count && !rc; insert_cut(batch, &at, &piece))
+    insert_reopen(list);
+    if (!rc)
+        rc = insert_share_tenants(db, list, err);
+    for (insert_cut(list, &at, &piece); piece.count && !rc; insert_cut(list, &at, &piece))
         rc = insert_piece_store(db, &piece, err);
     if (!rc)
-        rc = insert_attachments(db, batch, err);
+        rc = insert_attachments(db, list, err);
     if (!rc && job->also)
         rc = job->also(db, job->arg, err);
     return rc;
 }
 
-enum err insert_drafts(struct db_conn *db, struct draft_batch *batch, transaction_fn *also,
-                       void *arg, struct error *err)
+enum err insert_drafts(struct db_conn *db, const struct insert_job *job, struct error *err)
 {
-    struct insert_job job = {batch, also, arg};
-    enum err rc = transaction_run(db, insert_run, &job, err);
+    struct insert_job copy = *job; /* a transaction's argument is not const */
+    enum err rc = job->lock_timeout_ms ? transaction_try(db, insert_run, &copy, err)
+                                       : transaction_run(db, insert_run, &copy, err);
 
     if (rc)
-        insert_reopen(batch);
+        insert_reopen(job->list);
     return rc;
 }

@@ -8,6 +8,7 @@
 #include "server/command_log.h"
 #include "server/http/object.h"
 #include "server/http/shape.h"
+#include "server/intake/group.h"
 #include "server/intake/insert.h"
 #include "server/intake/lookup.h"
 #include "server/intake/validate.h"
@@ -63,14 +64,6 @@ struct messages_addition {
     bool logged; /* in the transaction that stored some of the messages */
 };
 
-/* transaction_fn */
-static enum err messages_log_added(struct db_conn *db, void *arg, struct error *err)
-{
-    const struct messages_addition *a = arg;
-
-    return command_log_append_rows(db, a->req, "addMessages", &a->rows, 200, err);
-}
-
 static enum err messages_make_rows(struct messages_addition *a, struct error *err)
 {
     command_rows_reset(&a->rows);
@@ -80,7 +73,7 @@ static enum err messages_make_rows(struct messages_addition *a, struct error *er
 /* Find accounts, check, store. The pool's connection is not held while the processor works. */
 static enum err messages_store(struct messages_addition *a, struct error *err)
 {
-    struct db_conn *db;
+    const struct command_part log = {a->req, &a->rows};
     enum err rc = messages_look_up(a->req, &a->batch, err);
 
     request_give_db(a->req);
@@ -93,13 +86,12 @@ static enum err messages_store(struct messages_addition *a, struct error *err)
         if (!rc && !messages_count(&a->batch, DRAFT_OPEN))
             return ERR_OK;
         if (!rc)
-            rc = request_db(a->req, &db, err);
-        if (!rc)
-            rc = insert_drafts(db, &a->batch, messages_log_added, a, err);
+            rc = group_store(a->req->context->group, &a->batch, &log, err);
         a->logged = !rc;
         if (rc != ERR_DB_RETRY)
             return rc;
         rc = messages_look_up(a->req, &a->batch, err); /* an account was deleted meanwhile */
+        request_give_db(a->req);
     }
     return rc ? rc
               : error_set(err, ERR_DB_RETRY, "accounts keep changing while messages are stored");
