@@ -1613,6 +1613,7 @@ CREATE TABLE mailproxy.account_state (
     gate_recheck_at timestamp with time zone,
     crowded_until timestamp with time zone,
     failing_since timestamp with time zone,
+    proven boolean DEFAULT false NOT NULL,
     CONSTRAINT account_state_gate_has_a_reason CHECK ((num_nulls(gate_until, gate_reason) = ANY (ARRAY[0, 2])))
 )
 WITH (fillfactor='50');
@@ -1652,6 +1653,12 @@ COMMENT ON COLUMN mailproxy.account_state.crowded_until IS 'Other workers held a
 --
 
 COMMENT ON COLUMN mailproxy.account_state.failing_since IS 'The first failure since the account was last well or updated; run-now, which ends its back-off, leaves it. null: it is not at fault.';
+
+--
+-- Name: COLUMN account_state.proven; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.account_state.proven IS 'Its relay answered in a transaction, and nothing the account was at fault for has happened since. Until then each worker takes only a few of its messages and opens one connection.';
 
 --
 -- Name: account_token; Type: TABLE; Schema: mailproxy; Owner: -

@@ -12,7 +12,10 @@
 #include "common/log.h"
 #include "worker/record/attempt.h"
 
-enum { FLOW_JOB_OVERHEAD_OCTETS = 4096 };
+enum {
+    FLOW_JOB_OVERHEAD_OCTETS = 4096,
+    FLOW_ASIDE_MS = 1000, /* who composes for longer waits for somebody: an attachment's server */
+};
 
 enum flow_job_state { JOB_WAITING, JOB_COMPOSING, JOB_SENDING, JOB_RECORDING };
 
@@ -25,6 +28,8 @@ struct flow_job {
     struct mail *mail;             /* owned; while JOB_SENDING */
     int64_t octets;                /* counted in flow->octets from JOB_COMPOSING on */
     int64_t compose_from_ms, compose_ms;
+    bool aside; /* told to the taker */
+    struct event_timer aside_timer;
 };
 
 static void flow_pump_later(void *arg);
@@ -42,10 +47,29 @@ static void flow_job_free_mail(struct flow_job *job)
     job->mail = NULL;
 }
 
+/* A message whose attachments are slow must not have the place of those behind it, where an account
+ * has few: see take.h. */
+static void flow_job_on_aside_timer(void *arg)
+{
+    struct flow_job *job = arg;
+
+    job->aside = true;
+    take_set_aside(job->flow->taker, job->claim, true);
+}
+
+static void flow_job_leave_aside(struct flow_job *job)
+{
+    event_timer_stop(job->flow->loop, &job->aside_timer);
+    if (job->aside)
+        take_set_aside(job->flow->taker, job->claim, false);
+    job->aside = false;
+}
+
 static void flow_job_free(struct flow_job *job)
 {
     struct flow *f = job->flow;
 
+    event_timer_stop(f->loop, &job->aside_timer);
     if (f->waiting == job)
         f->waiting = job->next;
     if (job->prev)
@@ -69,6 +93,7 @@ static void flow_job_return(struct flow_job *job)
     struct claim *claim = job->claim;
     struct flow *f = job->flow;
 
+    flow_job_leave_aside(job);
     job->claim = NULL;
     flow_job_free(job);
     lease_set_in_flight(f->lease, f->jobs);
@@ -147,6 +172,7 @@ static void flow_job_composed(void *arg, enum compose_end end, struct mail *mail
     struct error err;
 
     job->composing = NULL;
+    flow_job_leave_aside(job);
     job->compose_ms = clock_mono_ms() - job->compose_from_ms;
     free(job->claim->content); /* the mail has it now */
     job->claim->content = NULL;
@@ -179,6 +205,8 @@ static void flow_job_compose(struct flow_job *job)
     job->state = JOB_COMPOSING;
     job->compose_from_ms = clock_mono_ms();
     f->memory.held_octets += job->octets;
+    if (!job->claim->account->proven)
+        event_timer_start(f->loop, &job->aside_timer, FLOW_ASIDE_MS, flow_job_on_aside_timer, job);
     compose_start(f->compose, job->claim, flow_job_composed, job, &job->composing);
 }
 

@@ -76,6 +76,14 @@ static uint32_t loop_allowed_connections(void *arg, const char *tenant_id, const
     return take_connections(w->flow.taker, tenant_id, account_id);
 }
 
+static void loop_account_proved(void *arg, const char *tenant_id, const char *account_id,
+                                bool proven)
+{
+    struct worker *w = arg;
+
+    take_prove(w->flow.taker, tenant_id, account_id, proven);
+}
+
 static void loop_wake_claims(void *arg)
 {
     struct worker *w = arg;
@@ -271,8 +279,10 @@ static enum err loop_open_stages(struct worker *w, struct error *err)
                                      .got = flow_got_claim,
                                      .list_tokens = flow_list_tokens,
                                      .count_connections = flow_count_connections};
-    const struct send_calls send = {
-        .arg = w, .may_finish = loop_may_finish, .allowed = loop_allowed_connections};
+    const struct send_calls send = {.arg = w,
+                                    .may_finish = loop_may_finish,
+                                    .allowed = loop_allowed_connections,
+                                    .proved = loop_account_proved};
     enum err rc;
 
     w->flow.config = w->config;

@@ -262,8 +262,8 @@ def test_a_database_that_stands_still_makes_no_worker_take_over_another(new_syst
 def test_sending_pauses_while_results_cannot_be_written(new_system, relay):
     """Otherwise a worker that dies then would repeat all it held, not the last hundred and what was open."""
     gate = threading.Event()
-    relay.on("greeting", lambda *_: gate.wait(60) and None)
-    system = new_system(workers=1)
+    relay.on("mail", lambda *_: gate.wait(60) and None)
+    system = new_system(workers=1, GMP_WORKER_CONNECTIONS=400)
     api = system.add_tenant()
     system.add_account(api, relay, batch_size=1000, max_connections=10)
     api.enqueue(*[message(f"m{i}") for i in range(600)])

@@ -296,10 +296,10 @@ class TestBackOff:
         let_gates_be_looked_at(conn)
         assert second.claim() == []
         assert gate(conn) == (True, "the account is being backed off: no route")
+        assert len(rows) == 4, "a few to try it with"
         first.record(rows)
         assert gate(conn) == (None, None)
-        add_messages(conn, 5)
-        assert len(second.claim()) == 5
+        assert len(second.claim()) == 16
 
     def test_the_time_doubles_up_to_the_longest(self, conn, claimer, tried):
         for expected in (20, 40, 80, 100, 100):

@@ -37,10 +37,14 @@ class Claimer:
         self.conn.execute("PREPARE record AS " + statement("record/record_attempts"))
         self.answer = None  # of the last claim, as it came
 
-    def claim(self, most=50, batch_size=50, held=()):
-        """Rows that are messages. held: (tenant, account, messages, connections) of what it holds already."""
+    def claim(self, most=50, batch_size=50, held=(), few=None, unproven=50, reserve=-10000):
+        """
+        Rows that are messages. held: (tenant, account, messages, connections) of what it holds already; few: how many more of
+        each it may have, by first contact. unproven, reserve: $12 and $13, by which there is more than enough room for all.
+        """
         tenants, accounts, counts, kept = (list(column) for column in zip(*held)) if held else ([], [], [], [])
-        values = psycopg.sql.SQL(", ").join(map(psycopg.sql.Literal, [self.epoch, tenants, accounts, counts, batch_size, most, 65536, kept, 10]))
+        values = psycopg.sql.SQL(", ").join(map(psycopg.sql.Literal, [self.epoch, tenants, accounts, counts, batch_size, most, 65536, kept, 10,
+                                                                    few or [None] * len(held), [1] * len(held), unproven, reserve]))
         self.answer = self.conn.execute(psycopg.sql.SQL("EXECUTE claim({})").format(values)).fetchall()
         return [row for row in self.answer if row[self.PK] is not None]
 
@@ -57,7 +61,7 @@ class Claimer:
         self.conn.close()
 
 
-def add_account(conn, tenant="acme", account="main", rate_limits=None, **fields):
+def add_account(conn, tenant="acme", account="main", rate_limits=None, proven=True, **fields):
     """An account, its tenant when there is none yet, and their states."""
     conn.execute("INSERT INTO mailproxy.tenant (tenant_id, rate_limits) VALUES (%s, %s) ON CONFLICT DO NOTHING",
                  (tenant, psycopg.types.json.Jsonb(rate_limits) if rate_limits else None))
@@ -66,7 +70,8 @@ def add_account(conn, tenant="acme", account="main", rate_limits=None, **fields)
     conn.execute(psycopg.sql.SQL("INSERT INTO mailproxy.account ({}) VALUES ({})").format(
         psycopg.sql.SQL(", ").join(map(psycopg.sql.Identifier, columns)),
         psycopg.sql.SQL(", ").join(map(psycopg.sql.Literal, columns.values()))))
-    conn.execute("INSERT INTO mailproxy.account_state (tenant_id, account_id) VALUES (%s, %s)", (tenant, account))
+    conn.execute("INSERT INTO mailproxy.account_state (tenant_id, account_id, proven) VALUES (%s, %s, %s)",
+                 (tenant, account, proven))
 
 
 def add_messages(conn, count, tenant="acme", account="main", priority=2):

@@ -56,6 +56,8 @@ enum claim_column {
     CLAIM_TLS_CLIENT_CERT,
     CLAIM_TLS_CLIENT_KEY,
     CLAIM_TLS_CLIENT_KEY_KEY,
+    CLAIM_PROVEN,
+    CLAIM_KEPT_BACK,
 };
 
 static void claim_account_free(struct claim_account *a)
@@ -154,6 +156,7 @@ static struct claim_account *claim_read_account(const PGresult *res, int row,
     claim_copy_octets(res, row, CLAIM_PASSWORD, &a->password_sealed, &a->password_octets, &failed);
     a->password_key_id = claim_copy(res, row, CLAIM_PASSWORD_KEY, &failed);
     a->uses_oauth = db_bool(res, row, CLAIM_USES_OAUTH);
+    a->proven = db_bool(res, row, CLAIM_PROVEN);
     a->use_tls = db_bool(res, row, CLAIM_USE_TLS);
     a->tls_verify = db_bool(res, row, CLAIM_TLS_VERIFY);
     a->tls_ca = claim_copy(res, row, CLAIM_TLS_CA, &failed);
@@ -215,6 +218,7 @@ struct claim_outlook claim_read_outlook(const PGresult *res)
         if (!db_is_null(res, 0, CLAIM_AGAIN_MS))
             ret.again_ms = db_int(res, 0, CLAIM_AGAIN_MS);
         ret.rejected = db_int(res, 0, CLAIM_REJECTED);
+        ret.kept_back = db_bool(res, 0, CLAIM_KEPT_BACK);
         ret.claims = db_is_null(res, 0, CLAIM_MESSAGE_PK) ? 0 : PQntuples(res);
     }
     return ret;

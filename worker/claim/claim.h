@@ -26,6 +26,7 @@ struct claim_account {
     unsigned char *password_sealed; /* opened by the session just before AUTH */
     size_t password_octets;
     char *password_key_id;
+    bool proven;     /* its relay has let a worker in, and it has not failed since */
     bool uses_oauth; /* AUTH with an access token (authorize/keeper.h), instead of the password */
     bool use_tls;    /* null already resolved: TLS exactly on port 465 */
     bool tls_verify;
@@ -94,6 +95,7 @@ struct claim_outlook {
     int claims;       /* rows that are one, from the first */
     int64_t again_ms; /* until it is worth asking again without news; -1: it is not */
     int64_t rejected; /* messages that a limit made errors */
+    bool kept_back;   /* an account was given less than it might have, for others */
 };
 struct claim_outlook claim_read_outlook(const PGresult *res);
 

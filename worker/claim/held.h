@@ -7,13 +7,18 @@
 #ifndef WORKER_CLAIM_HELD_H
 #define WORKER_CLAIM_HELD_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
 
 struct held_account {
     TAILQ_ENTRY(held_account) link;
     char *tenant_id, *account_id; /* owned */
+    int64_t version;              /* of the account, the newest seen */
+    bool proven;                  /* its relay lets us in, as far as we know */
+    bool told_proven;             /* so it seemed when the last claim was asked for */
     int32_t count;                /* messages in hand */
+    int32_t aside;                /* of these, what is not ready for a connection for long yet */
     int32_t told;        /* the last claim was told of so many, or gave them: with batch_size there
                             may be more */
     int32_t connections; /* granted by claims, less what was given back */

@@ -16,6 +16,7 @@ enum {
     TAKE_POLL_MS = 1000,  /* NOTIFY is a hint that may be lost */
     TAKE_COALESCE_MS = 2, /* a relay's replies come in bursts: claim for all of them at once */
     TAKE_LINGER_MS = 20,  /* an account that still has half of what it may: a claim is worth more */
+    TAKE_FAILED_MS = 50,  /* an account's failure is recorded first, see BATCH_DELAY_MS */
     TAKE_ACCOUNTS = 16,   /* a claim's turn: LIMIT in claim_messages */
     TAKE_RECOVER_POLLS = 60, /* a claim or return may have been lost on the way */
     TAKE_RETRY_MS = 500,
@@ -28,8 +29,12 @@ struct taker {
     struct take_calls calls;
     int64_t epoch;
     uint32_t held, held_max;
+    uint32_t
+        deep_reserve; /* of held_max: not shared among accounts of which more than few are held */
+    uint32_t trial_reserve; /* of held_max, for accounts that are proven */
     struct held accounts;
     bool asking, again;
+    bool kept_back; /* by the last claim, for want of room */
     /* The last claim took all there was, but for full accounts; nothing has happened since. */
     bool dry;
     uint32_t claim;          /* number of the last claim */
@@ -41,7 +46,7 @@ struct taker {
 };
 
 /* Count one more; without memory for the count the claim still goes ahead, over one connection. */
-static void take_hold(struct taker *taker, const struct claim *claim)
+static struct held_account *take_hold(struct taker *taker, const struct claim *claim)
 {
     const struct claim_account *of = claim->account;
     struct held_account *account = held_find(&taker->accounts, of->tenant_id, of->account_id);
@@ -50,26 +55,62 @@ static void take_hold(struct taker *taker, const struct claim *claim)
     if (!account)
         account = held_add(&taker->accounts, of->tenant_id, of->account_id);
     if (!account)
-        return;
+        return NULL;
+    if (of->version > account->version) {
+        account->version = of->version;
+        account->proven = account->told_proven = of->proven;
+    }
     if (account->claim != taker->claim)
         taker->claim_accounts++;
     account->claim = taker->claim;
     account->connections = of->connections;
     account->count++;
     account->told++;
+    return account;
+}
+
+/* Was it claimed in the belief that its relay lets us in, which has turned out to be wrong
+ * meanwhile? */
+static bool take_is_too_much(const struct held_account *account)
+{
+    return account && account->told_proven && !account->proven &&
+           account->count - account->aside > TAKE_FEW;
 }
 
 /* ---- claiming ---- */
 
 struct take_arrays {
-    struct db_array tenants, accounts, counts, connections;
+    struct db_array tenants, accounts, counts, connections, few, versions;
+    int32_t unproven; /* messages that accounts which are not proven may still have */
 };
+
+/* What the claim is told of one account. */
+static void take_list_account(struct take_arrays *arrays, struct held_account *a)
+{
+    int32_t few = TAKE_FEW - (a->count - a->aside);
+
+    db_array_text(&arrays->tenants, a->tenant_id);
+    db_array_text(&arrays->accounts, a->account_id);
+    db_array_int(&arrays->counts, a->count);
+    db_array_int(&arrays->connections, a->connections);
+    db_array_int(&arrays->versions, a->version);
+    a->told_proven = a->proven;
+    if (a->proven)
+        db_array_null(&arrays->few);
+    else
+        db_array_int(&arrays->few, few > 0 ? few : 0);
+    /* Each counts as many as it may have, so that no more accounts than connections are tried. */
+    if (!a->proven && a->count > 0)
+        arrays->unproven -= a->count > TAKE_FEW ? a->count : TAKE_FEW;
+}
 
 static struct take_arrays take_list_accounts(struct taker *taker)
 {
     const struct take_calls *calls = &taker->calls;
-    struct take_arrays ret = {db_array_of(DB_TEXT), db_array_of(DB_TEXT), db_array_of(DB_INT4),
-                              db_array_of(DB_INT4)};
+    struct take_arrays ret = {db_array_of(DB_TEXT),          db_array_of(DB_TEXT),
+                              db_array_of(DB_INT4),          db_array_of(DB_INT4),
+                              db_array_of(DB_INT4),          db_array_of(DB_INT8),
+                              (int32_t)(taker->held_max / 2)};
     bool full = taker->held >= taker->held_max;
 
     for (struct held_account *a = TAILQ_FIRST(&taker->accounts.list), *next; a; a = next) {
@@ -87,10 +128,7 @@ static struct take_arrays take_list_accounts(struct taker *taker)
         /* No more are opened from here on than the claim is told of, until it grants more. */
         a->connections = open > wanted ? open : wanted;
         a->told = a->count;
-        db_array_text(&ret.tenants, a->tenant_id);
-        db_array_text(&ret.accounts, a->account_id);
-        db_array_int(&ret.counts, a->count);
-        db_array_int(&ret.connections, a->connections);
+        take_list_account(&ret, a);
     }
     return ret;
 }
@@ -101,6 +139,19 @@ static void take_clear_arrays(struct take_arrays *arrays)
     db_array_clear(&arrays->accounts);
     db_array_clear(&arrays->counts);
     db_array_clear(&arrays->connections);
+    db_array_clear(&arrays->few);
+    db_array_clear(&arrays->versions);
+}
+
+static enum err take_check_arrays(const struct take_arrays *arrays, struct error *err)
+{
+    const struct db_array *all[] = {&arrays->tenants,     &arrays->accounts, &arrays->counts,
+                                    &arrays->connections, &arrays->few,      &arrays->versions};
+    enum err rc = ERR_OK;
+
+    for (size_t i = 0; !rc && i < sizeof(all) / sizeof(all[0]); i++)
+        rc = db_array_check(all[i], err);
+    return rc;
 }
 
 static void take_run(struct taker *taker);
@@ -200,12 +251,15 @@ static void take_claimed(void *arg, enum err rc, const PGresult *res, const stru
             continue;
         }
         claim->claimed_mono_ms = event_loop_now_ms(taker->loop);
-        take_hold(taker, claim);
-        taker->calls.got(taker->calls.arg, claim);
+        if (take_is_too_much(take_hold(taker, claim)))
+            take_return(taker, claim);
+        else
+            taker->calls.got(taker->calls.arg, claim);
     }
     taker->dry = taker->claim_accounts < TAKE_ACCOUNTS &&
                  (uint32_t)outlook.claims < taker->claim_max && !taker->again &&
                  outlook.again_ms != 0;
+    taker->kept_back = outlook.kept_back;
     if (outlook.rejected)
         take_log_rejected(outlook.rejected);
     if (lost)
@@ -222,6 +276,7 @@ static void take_ask(struct taker *taker)
     struct take_arrays arrays = take_list_accounts(taker);
     struct db_params params = {0};
     struct error err;
+    int32_t trials;
 
     db_param_int(&params, taker->epoch);
     db_param_array(&params, &arrays.tenants);
@@ -229,13 +284,17 @@ static void take_ask(struct taker *taker)
     db_param_array(&params, &arrays.counts);
     db_param_int(&params, taker->config->batch_size_per_account);
     taker->claim_max = taker->held < taker->held_max ? taker->held_max - taker->held : 0;
+    trials = (int32_t)taker->claim_max - (int32_t)taker->trial_reserve;
     db_param_int(&params, taker->claim_max);
     db_param_int(&params, TAKE_INLINE_OCTETS);
     db_param_array(&params, &arrays.connections);
     db_param_int(&params, taker->config->max_connections_per_account);
+    db_param_array(&params, &arrays.few);
+    db_param_array(&params, &arrays.versions);
+    db_param_int(&params, arrays.unproven < trials ? arrays.unproven : trials);
+    db_param_int(&params, taker->deep_reserve);
     taker->again = false;
-    if (db_array_check(&arrays.tenants, &err) || db_array_check(&arrays.accounts, &err) ||
-        db_array_check(&arrays.counts, &err) || db_array_check(&arrays.connections, &err) ||
+    if (take_check_arrays(&arrays, &err) ||
         db_async_run(taker->db, &SQL_CLAIM_MESSAGES, &params, take_claimed, taker, &err))
         log_error(LOG_WARN, "claim", "claim_failed", &err); /* the poll tries again */
     else
@@ -296,14 +355,50 @@ uint32_t take_connections(const struct taker *taker, const char *tenant_id, cons
     return account && account->connections > 0 ? (uint32_t)account->connections : 1;
 }
 
+static void take_doubt(struct taker *taker, const char *tenant_id, const char *account_id)
+{
+    struct db_params params = {0};
+    struct error err;
+
+    db_param_text(&params, tenant_id);
+    db_param_text(&params, account_id);
+    if (db_async_run(taker->db, &SQL_DOUBT_ACCOUNT, &params, NULL, NULL, &err))
+        log_error(LOG_WARN, "claim", "doubt_failed", &err); /* the record of its failure says so */
+}
+
+void take_prove(struct taker *taker, const char *tenant_id, const char *account_id, bool proven)
+{
+    struct held_account *account = held_find(&taker->accounts, tenant_id, account_id);
+
+    if (account)
+        account->proven = proven;
+    if (!proven)
+        take_doubt(taker, tenant_id, account_id);
+    else
+        take_wake(taker); /* there may be more of it than the first few */
+}
+
+void take_set_aside(struct taker *taker, const struct claim *claim, bool aside)
+{
+    struct held_account *account =
+        held_find(&taker->accounts, claim->account->tenant_id, claim->account->account_id);
+
+    if (!account)
+        return;
+    account->aside += aside ? 1 : -1;
+    if (aside && !account->proven)
+        take_run_within(taker, TAKE_COALESCE_MS);
+}
+
 void take_release(struct taker *taker, const struct claim *claim)
 {
     struct held_account *account =
         held_find(&taker->accounts, claim->account->tenant_id, claim->account->account_id);
-    bool was_full =
-        taker->held >= taker->held_max || (account && account->told >= claim->account->batch_size);
+    bool few = account && !account->proven;
+    bool was_full = taker->held >= taker->held_max || taker->kept_back || few ||
+                    (account && account->told >= claim->account->batch_size);
     bool plenty = account && account->count > claim->account->batch_size / 2;
-    int64_t delay_ms = plenty ? TAKE_LINGER_MS : TAKE_COALESCE_MS;
+    int64_t delay_ms = few ? TAKE_FAILED_MS : plenty ? TAKE_LINGER_MS : TAKE_COALESCE_MS;
 
     taker->held--;
     if (account)
@@ -355,6 +450,8 @@ enum err take_new(struct event_loop *loop, struct db_async *db, const struct con
     taker->returned_pks = db_array_of(DB_INT8);
     taker->returned_tokens = db_array_of(DB_INT8);
     taker->held_max = (uint32_t)config->worker_connections * TAKE_HELD_PER_CONNECTION;
+    taker->deep_reserve = taker->held_max / 4;
+    taker->trial_reserve = taker->held_max / 8;
     event_timer_start(loop, &taker->poll, TAKE_POLL_MS, take_poll, taker);
     *ret = taker;
     return ERR_OK;

@@ -63,8 +63,15 @@ uint32_t lane_connections_max(const struct lane *lane, uint32_t allowed, int64_t
 {
     uint32_t max = allowed;
 
-    if (!lane->proven && max > LANE_UNPROVEN_CONNECTIONS)
-        max = LANE_UNPROVEN_CONNECTIONS;
+    if (!lane->proven) {
+        /* One to try it; those of before it was changed, which may not end for long, are extra. */
+        const struct lane_connection *c;
+        uint32_t few = 1;
+
+        TAILQ_FOREACH(c, &lane->connections, link)
+        few += c->version < lane->version;
+        max = few < max ? few : max;
+    }
     if (lane->limit && lane->limit < max && now_ms < lane->limit_until_ms)
         max = lane->limit;
     return max;

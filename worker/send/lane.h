@@ -14,8 +14,6 @@
 #include "worker/send/pool.h"
 #include "worker/send/session.h"
 
-enum { LANE_UNPROVEN_CONNECTIONS = 5 }; /* as Postfix's initial_destination_concurrency */
-
 struct lane;
 
 /* One call of send_pool_send(). */
@@ -40,6 +38,7 @@ struct lane_connection {
     struct lane_mail *mail;  /* owned; NULL: idle */
     int64_t version;         /* of the account it was opened for */
     uint32_t used;           /* mails sent over it */
+    bool opening;            /* it does not stand yet */
     int32_t ttl_s;
     struct event_timer idle_timer;
 };
@@ -56,8 +55,10 @@ struct lane {
     struct lane_connections connections; /* all of them */
     struct lane_connections idle;        /* the ones without a mail, last used first */
     uint32_t connection_count;
-    bool proven;    /* the relay has let us in lately */
-    uint32_t limit; /* connections the relay seems to allow, until limit_until_ms */
+    uint32_t opening_count;        /* of the connections, those that do not stand yet */
+    struct event_timer late_timer; /* of contact.c; runs only while some are opening */
+    bool proven;                   /* the relay has let us in, and not failed since */
+    uint32_t limit;                /* connections the relay seems to allow, until limit_until_ms */
     int64_t limit_until_ms;
 };
 TAILQ_HEAD(lanes, lane);

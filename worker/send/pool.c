@@ -1,10 +1,9 @@
 /*
  * pool.c - which mail goes over which connection, and which account gets the next one. See pool.h.
  *
- * Mails of an account go in the order they came, over an idle connection or a new one. An account
- * whose relay has not let us in yet opens only a few at a time, so dead relays hold few of the
- * worker's connections. When those run short, one that becomes free goes to the account that holds
- * fewest.
+ * Mails of an account go in the order they came, over an idle connection or a new one, within what
+ * contact.h allows. When the worker's connections run short, one that becomes free goes to the
+ * account that holds fewest.
  *
  * A relay that refuses one more connection while others of the account stand has told how many it
  * allows: the mail goes over those. When none is left, all that waits for the account shares the
@@ -14,35 +13,16 @@
 
 #include <stdlib.h>
 
-#include "worker/send/lane.h"
+#include "worker/send/contact.h"
 
 enum {
     POOL_MAILS_PER_CONNECTION = 100,
     POOL_LIMIT_MS =
-        60 * 1000, /* for how long a relay's refusal of one more connection is remembered */
-    POOL_RESERVE_SHARE = 64, /* one in so many connections is kept for accounts that hold none */
-    POOL_RETRY_MS = 1000,    /* after running out of memory */
+        60 * 1000,        /* for how long a relay's refusal of one more connection is remembered */
+    POOL_RETRY_MS = 1000, /* after running out of memory */
 };
 
-struct send_pool {
-    struct session_room room;
-    struct send_calls calls;
-    void *tree; /* of lanes, tsearch(3) */
-    struct lanes lanes;
-    struct lanes hungry;
-    struct lane_connections idle;
-    uint32_t connections; /* open or opening */
-    bool paused;          /* no mail is begun */
-    struct event_timer retry_timer;
-};
-
-static void pool_feed(struct send_pool *pool);
 static void pool_on_retry(void *arg);
-
-static struct event_loop *pool_loop(const struct send_pool *pool)
-{
-    return pool->room.connection.loop;
-}
 
 /* ---- connections ---- */
 
@@ -53,8 +33,9 @@ static void pool_unpark(struct lane_connection *c)
     event_timer_stop(pool_loop(c->pool), &c->idle_timer);
 }
 
-static void pool_close(struct lane_connection *c) /* neither parked nor with a mail */
+void pool_close(struct lane_connection *c)
 {
+    contact_end(c);
     TAILQ_REMOVE(&c->lane->connections, c, link);
     c->lane->connection_count--;
     c->pool->connections--;
@@ -68,7 +49,7 @@ static void pool_close_parked(struct lane_connection *c)
     pool_close(c);
 }
 
-static void pool_drop_lane_if_empty(struct send_pool *pool, struct lane *lane)
+void pool_drop_lane_if_empty(struct send_pool *pool, struct lane *lane)
 {
     if (lane->connection_count == 0 && lane->waiting_count == 0)
         lane_free(&pool->tree, &pool->lanes, lane);
@@ -145,6 +126,7 @@ static enum err pool_open(struct send_pool *pool, struct lane *lane, struct lane
     TAILQ_INSERT_TAIL(&lane->connections, c, link);
     lane->connection_count++;
     pool->connections++;
+    contact_begin(c);
     return ERR_OK;
 }
 
@@ -160,10 +142,8 @@ static uint32_t pool_lane_max(const struct send_pool *pool, const struct lane *l
 /* Is there room for one more connection of this lane? Idle ones of others are closed for it. */
 static bool pool_make_room(struct send_pool *pool, const struct lane *lane)
 {
-    uint32_t cap = (uint32_t)pool->room.connection.config->worker_connections;
+    uint32_t cap = contact_cap(pool, lane);
 
-    if (lane->connection_count > 0)
-        cap -= cap / POOL_RESERVE_SHARE;
     while (pool->connections >= cap) {
         struct lane_connection *oldest = TAILQ_FIRST(&pool->idle);
         struct lane *owner;
@@ -176,6 +156,13 @@ static bool pool_make_room(struct send_pool *pool, const struct lane *lane)
             pool_drop_lane_if_empty(pool, owner);
     }
     return true;
+}
+
+/* May the lane open one more connection, when idle ones of others are closed for it? */
+static bool pool_may_open(const struct send_pool *pool, const struct lane *lane)
+{
+    return lane->connection_count < pool_lane_max(pool, lane) && !contact_must_wait(pool, lane) &&
+           (pool->connections < contact_cap(pool, lane) || !TAILQ_EMPTY(&pool->idle));
 }
 
 /* Bring one waiting mail of the lane under way. False: it has to wait on. */
@@ -197,7 +184,7 @@ static bool pool_serve_one(struct send_pool *pool, struct lane *lane)
             return false;
         pool_close_parked(c);
     }
-    if (!pool_make_room(pool, lane))
+    if (contact_must_wait(pool, lane) || !pool_make_room(pool, lane))
         return false;
     if (pool_open(pool, lane, m, NULL)) {
         event_timer_start(pool_loop(pool), &pool->retry_timer, POOL_RETRY_MS, pool_on_retry, pool);
@@ -216,13 +203,13 @@ static struct lane *pool_pick_hungry(struct send_pool *pool, const struct lane *
     TAILQ_FOREACH(lane, &pool->hungry, hungry_link)
     {
         if (lane != but && (!best || lane->connection_count < best->connection_count) &&
-            lane->connection_count < pool_lane_max(pool, lane))
+            pool_may_open(pool, lane))
             best = lane;
     }
     return best;
 }
 
-static void pool_feed(struct send_pool *pool)
+void pool_feed(struct send_pool *pool)
 {
     struct lane *lane;
 
@@ -241,10 +228,9 @@ static void pool_on_retry(void *arg)
  * short. */
 static bool pool_is_wanted_elsewhere(struct send_pool *pool, const struct lane *lane)
 {
-    uint32_t cap = (uint32_t)pool->room.connection.config->worker_connections;
     const struct lane *other;
 
-    if (pool->connections < cap - cap / POOL_RESERVE_SHARE)
+    if (pool->connections < contact_cap(pool, lane))
         return false;
     other = pool_pick_hungry(pool, lane);
     return other && other->connection_count + 1 < lane->connection_count;
@@ -284,6 +270,7 @@ static void pool_on_open_failed(struct send_pool *pool, struct lane_connection *
         pool_feed(pool);
         return;
     }
+    contact_failed(pool, lane);
     lane_fail_waiting(&pool->hungry, lane, m->transcript, &failed);
     lane_free(&pool->tree, &pool->lanes, lane);
     pool_feed(pool);
@@ -299,7 +286,7 @@ static void pool_on_news(void *arg, enum session_news news)
     struct lane_mail *m = c->mail;
 
     if (news == SESSION_OPENED) {
-        lane->proven = true;
+        contact_opened(c);
         pool_feed(pool);
         return;
     }
@@ -319,7 +306,7 @@ static void pool_on_news(void *arg, enum session_news news)
         pool_on_open_failed(pool, c, m);
         return;
     } else {
-        lane->proven = true;
+        contact_opened(c); /* which nobody may have been told */
         pool_reuse(pool, c);
     }
     pool_drop_lane_if_empty(pool, lane);
@@ -419,57 +406,25 @@ void send_pool_pause(struct send_pool *pool, bool paused)
     pool_feed(pool);
 }
 
-static void pool_withdraw_from_lane(struct send_pool *pool, struct lane *lane,
-                                    send_choose_fn *chooses, void *arg, struct lane_mails *ret)
-{
-    struct lane_mail *m = TAILQ_FIRST(&lane->waiting), *next_mail;
-    struct lane_connection *c = TAILQ_FIRST(&lane->connections), *next;
-
-    for (; m; m = next_mail) {
-        next_mail = TAILQ_NEXT(m, link);
-        if (!chooses(arg, m->claim))
-            continue;
-        lane_remove_mail(&pool->hungry, lane, m);
-        lane_mail_void(m);
-        TAILQ_INSERT_TAIL(ret, m, link);
-    }
-    for (; c; c = next) {
-        next = TAILQ_NEXT(c, link);
-        if (!c->mail || !chooses(arg, c->mail->claim))
-            continue;
-        if (session_was_open(c->session)) {
-            c->mail->withdrawn = true;
-        } else {
-            lane_mail_void(c->mail);
-            TAILQ_INSERT_TAIL(ret, c->mail, link);
-            pool_close(c);
-        }
-    }
-}
-
-void send_pool_withdraw(struct send_pool *pool, send_choose_fn *chooses, void *arg)
-{
-    struct lane_mails withdrawn = TAILQ_HEAD_INITIALIZER(withdrawn);
-    struct lane *lane = TAILQ_FIRST(&pool->lanes), *next;
-
-    for (; lane; lane = next) {
-        next = TAILQ_NEXT(lane, link);
-        pool_withdraw_from_lane(pool, lane, chooses, arg, &withdrawn);
-        pool_drop_lane_if_empty(pool, lane);
-    }
-    pool_feed(pool);
-    lane_finish_mails(&withdrawn);
-}
-
-/* The account was changed: idle connections of before are of no use any more. */
-static void pool_note_version(struct lane *lane, int64_t version)
+/* The account was changed: idle connections of before are of no use any more, and what waits goes
+ * back (appended to *ret), to be claimed as the account is now. */
+static void pool_note_version(struct send_pool *pool, struct lane *lane,
+                              const struct claim_account *account, struct lane_mails *ret)
 {
     struct lane_connection *c = TAILQ_FIRST(&lane->idle);
+    int64_t version = account->version;
 
     if (version <= lane->version)
         return;
     lane->version = version;
     lane->limit = 0;
+    contact_set_proven(pool, lane, account->proven);
+    while (lane->waiting_count) {
+        struct lane_mail *m = lane_pop_mail(&pool->hungry, lane);
+
+        lane_mail_void(m);
+        TAILQ_INSERT_TAIL(ret, m, link);
+    }
     while (c) {
         struct lane_connection *next = TAILQ_NEXT(c, idle_link);
 
@@ -482,6 +437,7 @@ static void pool_note_version(struct lane *lane, int64_t version)
 enum err send_pool_send(struct send_pool *pool, const struct claim *claim, const struct mail *mail,
                         send_done_fn *done, void *arg, struct error *err)
 {
+    struct lane_mails outdated = TAILQ_HEAD_INITIALIZER(outdated);
     struct lane_mail *m = NULL;
     struct lane *lane;
     enum err rc = lane_mail_new(claim, mail, done, arg, &m, err);
@@ -493,8 +449,9 @@ enum err send_pool_send(struct send_pool *pool, const struct claim *claim, const
         lane_mail_free(m);
         return error_set(err, ERR_NOMEM, "out of memory for an account");
     }
-    pool_note_version(lane, claim->account->version);
+    pool_note_version(pool, lane, claim->account, &outdated);
     lane_push_mail(&pool->hungry, lane, m, false);
     pool_serve_one(pool, lane);
+    lane_finish_mails(&outdated);
     return ERR_OK;
 }

@@ -6,6 +6,9 @@
  * kept idle up to the account's ttl, at most as many at once for the account as allowed() says and
  * GMP_WORKER_CONNECTIONS altogether. A reused connection that proves dead before DATA is replaced
  * at once, within the same attempt.
+ *
+ * An account that is not proven (claim_account.proven) is tried over one connection; the rest
+ * follow when that stands. See contact.h.
  */
 #ifndef WORKER_SEND_POOL_H
 #define WORKER_SEND_POOL_H
@@ -27,11 +30,15 @@ typedef void send_done_fn(void *arg, struct transcript *transcript);
 typedef bool send_may_finish_fn(void *arg);
 /* How many connections the account may have. */
 typedef uint32_t send_allowed_fn(void *arg, const char *tenant_id, const char *account_id);
+/* The account's relay, which was not proven, has let us in; or one that was has failed us or keeps
+ * us waiting. Called from within other calls: it must not call the pool. */
+typedef void send_proved_fn(void *arg, const char *tenant_id, const char *account_id, bool proven);
 
 struct send_calls {
     void *arg;
     send_may_finish_fn *may_finish;
     send_allowed_fn *allowed;
+    send_proved_fn *proved;
 };
 
 enum err send_pool_new(struct event_loop *loop, struct transfers *transfers,
@@ -44,7 +51,8 @@ void send_pool_free(struct send_pool *pool);
 
 /* Send `mail` through `claim->account`. Both borrowed until `done`, which is called once, never
    from inside this call (ERR_NOMEM: never at all). Waits for a connection by priority,
-   then in the order of the calls. */
+   then in the order of the calls. When its account is a newer version than before, those that wait
+   end from inside this call, untried: they are claimed again as the account is now. */
 enum err send_pool_send(struct send_pool *pool, const struct claim *claim, const struct mail *mail,
                         send_done_fn *done, void *arg, struct error *err) MUST_CHECK;
 /* Connections to the account's relay that stand or are being made; with close_idle, without the

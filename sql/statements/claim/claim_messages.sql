@@ -3,13 +3,20 @@
 -- $5 integer the service's batch size  $6 integer at most so many messages  $7 integer contents up to so many octets come along
 -- $8 integer[] connections it keeps for each of $2, $3; what it was granted beyond that, and for others, goes back
 -- $9 integer the service's connections per account
+-- $10 integer[] how many more it may have of each of $2, $3, by first contact; null: its relay has let the worker in
+-- $11 bigint[] the versions of $2, $3 that $10 is about; after an update of the account contact begins anew
+-- $12 integer at most so many messages of accounts that are not proven
+-- $13 integer so many of $6 are not shared among accounts the worker holds four or more messages of
 -- Rows: see claim_read_row() in worker/claim/claim.c. Nothing due, or all of it gated or suspended: one row without a message.
 --       Each row's first two columns: milliseconds until it is worth asking again, null: not before there is news; messages
---       that a limit made errors.
+--       that a limit made errors. Its last: some account was given less than it might have, for others.
 -- Accounts with limits, and those that were at fault, are asked for by free_slots(), which also locks them for this
 -- transaction; one that has no slots left is gated. An account that was at fault is tried by one worker at a time. Any account
 -- is asked for when the worker has more of its messages than connections: of an account's connections each worker gets its
 -- share at most, and is told when it holds more.
+-- First contact: of an account that is not proven (account_state.proven) four messages are given at most, until a session of it
+-- has opened; a relay that only keeps us waiting holds no more than these. Nor can deep accounts whose relays are slow have all
+-- that the worker can hold: beyond the first four messages none gets more than three times what it leaves for others.
 -- Locks: the worker's own row, so that it cannot be reaped meanwhile (what it claimed after that nobody would take over);
 -- account_state rows, the claimed queue rows and the worker's own connection_grant and account_counter rows; any that another worker has locked are skipped. Only rejecting messages
 -- waits, for the tenant's tenant_sync row, at the end.
@@ -36,7 +43,8 @@ WITH RECURSIVE alive AS MATERIALIZED (
             ORDER BY q.tenant_id, q.account_id
             LIMIT 1) n
 ), candidate AS MATERIALIZED (
-    SELECT s.tenant_id, s.account_id, s.served_at, coalesce(a.batch_size, $5::integer) - coalesce(h.held, 0) AS room,
+    SELECT s.tenant_id, s.account_id, s.served_at, p.proven, m.room,
+           p.proven AND coalesce(h.held, 0) >= greatest(4, 3 * ($6::integer - $13::integer) - 3) AS has_enough,
            coalesce(h.held, 0) AS held, coalesce(h.kept, 0) AS kept,
            n.share, coalesce(h.kept, 0) < least(coalesce(h.held, 0) + 1, n.share) AS widens,
            CASE WHEN s.gate_until > now() THEN least(s.gate_until, s.gate_recheck_at) END AS opens_at,
@@ -50,10 +58,18 @@ WITH RECURSIVE alive AS MATERIALIZED (
       JOIN mailproxy.tenant t ON t.tenant_id = r.tenant_id
      CROSS JOIN LATERAL (
            SELECT ceil(coalesce(a.max_connections, $9::integer) / (SELECT workers FROM crew))::integer AS share) n
-      LEFT JOIN unnest($2::text[], $3::text[], $4::integer[], $8::integer[]) AS h (tenant_id, account_id, held, kept)
+      LEFT JOIN unnest($2::text[], $3::text[], $4::integer[], $8::integer[], $10::integer[], $11::bigint[])
+                AS h (tenant_id, account_id, held, kept, few, version)
              ON h.tenant_id = r.tenant_id AND h.account_id = r.account_id
+     CROSS JOIN LATERAL (
+           SELECT CASE WHEN h.version = a.version THEN h.few IS NULL ELSE s.proven END AS proven) p
+     CROSS JOIN LATERAL (
+           SELECT least(coalesce(a.batch_size, $5::integer) - coalesce(h.held, 0),
+                        CASE WHEN NOT p.proven
+                             THEN CASE WHEN h.version = a.version THEN h.few ELSE 4 END END) AS room) m -- TAKE_FEW in take.c
      WHERE '*' <> ALL (t.suspended_batches)
-       AND coalesce(a.batch_size, $5::integer) > coalesce(h.held, 0)
+       AND m.room > 0
+       AND (p.proven OR $12::integer > 0)
        AND (s.crowded_until IS NULL OR s.crowded_until <= now() OR h.kept > 0)
        AND $6::integer > 0
        AND (SELECT active FROM mailproxy.instance)
@@ -62,7 +78,7 @@ WITH RECURSIVE alive AS MATERIALIZED (
     SELECT c.*, row_number() OVER (PARTITION BY c.tenant_id ORDER BY c.served_at) AS place,
            count(*) OVER (PARTITION BY c.tenant_id) AS places
       FROM (SELECT * FROM candidate
-             WHERE opens_at IS NULL OR opens_at <= now()
+             WHERE (opens_at IS NULL OR opens_at <= now()) AND NOT has_enough
              ORDER BY served_at
              LIMIT 16) c -- TAKE_ACCOUNTS in take.c
 ), asked AS MATERIALIZED (
@@ -72,7 +88,7 @@ WITH RECURSIVE alive AS MATERIALIZED (
       FROM turn t
      ORDER BY t.served_at
 ), granted AS MATERIALIZED (
-    SELECT k.tenant_id, k.account_id, k.served_at, k.limited, k.rejects, k.held, k.kept, k.share, k.opens_at IS NULL AS was_open,
+    SELECT k.tenant_id, k.account_id, k.served_at, k.proven, k.limited, k.rejects, k.held, k.kept, k.share, k.opens_at IS NULL AS was_open,
            (k.answer).connections, (k.answer).at_limit, (k.answer).closed_until, (k.answer).recheck_at, (k.answer).reason,
            k.kept = 0 AND (k.answer).connections = 0 AS crowded,
            (k.limited OR k.kept = 0) AND (k.answer).slots IS NULL AS busy,
@@ -81,9 +97,19 @@ WITH RECURSIVE alive AS MATERIALIZED (
                 WHEN k.limited THEN least(k.room, coalesce((k.answer).slots, 0))
                 ELSE k.room END AS room
       FROM asked k
+), shared AS MATERIALIZED (
+    SELECT g.tenant_id, g.account_id, g.served_at, g.proven, g.room AS wanted,
+           least(g.room, CASE WHEN g.proven
+                              THEN greatest(4 - g.held,
+                                            (3 * ($6::integer - $13::integer - coalesce(sum(g.room) OVER before, 0)) - g.held) / 4)
+                              ELSE greatest(0, $12::integer - coalesce(sum(g.room) FILTER (WHERE NOT g.proven) OVER before, 0))
+                         END) AS room
+      FROM granted g
+     WHERE g.room > 0
+    WINDOW before AS (ORDER BY g.served_at ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
 ), picked AS MATERIALIZED (
     SELECT p.message_pk
-      FROM (SELECT * FROM granted WHERE room > 0 ORDER BY served_at) g
+      FROM (SELECT * FROM shared WHERE room > 0 ORDER BY served_at) g
      CROSS JOIN LATERAL (
            SELECT q.message_pk
              FROM mailproxy.queue q
@@ -160,15 +186,23 @@ WITH RECURSIVE alive AS MATERIALIZED (
       LEFT JOIN rejected r ON r.tenant_id = g.tenant_id AND r.account_id = g.account_id
      WHERE g.at_limit AND (g.was_open OR r.messages > 0) AND coalesce(r.messages, 1) > 0
     ON CONFLICT (tenant_id, account_id, worker_epoch) DO UPDATE SET rate_limited = c.rate_limited + excluded.rate_limited
+), cut AS MATERIALIZED (
+    SELECT FROM shared h
+      LEFT JOIN (SELECT tenant_id, account_id, count(*) AS messages FROM leased GROUP BY tenant_id, account_id) n
+           ON n.tenant_id = h.tenant_id AND n.account_id = h.account_id
+     WHERE h.proven AND h.room < h.wanted AND coalesce(n.messages, 0) >= h.room
+     LIMIT 1
 ), outlook AS MATERIALIZED (
     SELECT least(CASE WHEN (SELECT count(closed_until) > 0 AND count(*) = 16 FROM granted)
-                        OR (SELECT max(messages) FROM rejected) = 1000 THEN 0 END, -- others wait behind these
+                        OR (SELECT max(messages) FROM rejected) = 1000 -- others wait behind these
+                        OR EXISTS (SELECT FROM cut) AND EXISTS (SELECT FROM leased) THEN 0 END, -- for what others did not need
                  CASE WHEN (SELECT bool_or(busy) FROM granted) THEN 20 END,
                  CASE WHEN (SELECT bool_or(short) FROM granted) THEN 5 END, -- to close the gate, or reject the rest
                  (SELECT extract(epoch FROM min(opens_at) - now()) * 1000 FROM candidate WHERE opens_at > now()),
                  (SELECT extract(epoch FROM min(recheck_at) - now()) * 1000 FROM granted WHERE closed_until IS NOT NULL))
            AS again_ms,
-           (SELECT sum(messages) FROM rejected) AS rejected
+           (SELECT sum(messages) FROM rejected) AS rejected,
+           EXISTS (SELECT FROM cut) OR EXISTS (SELECT FROM candidate WHERE has_enough) AS kept_back
 )
 SELECT ceil(w.again_ms)::bigint, w.rejected, l.message_pk, l.lease_token, (extract(epoch FROM m.created_at) * 1000000)::bigint,
        (extract(epoch FROM now() - l.due_at) * 1000)::bigint, l.attempts, m.retries, l.priority, m.size_octets, m.attachments,
@@ -178,12 +212,13 @@ SELECT ceil(w.again_ms)::bigint, w.rejected, l.message_pk, l.lease_token, (extra
        coalesce(a.use_tls, a.port = 465), a.tls_verify, a.tls_ca, a.tls_pin, a.timeout_s, a.ttl_s,
        least(coalesce(g.connections, k.kept), k.share), a.batch_size, a.dsn_notify, a.dsn_ret, t.client_base_url,
        t.client_base_url_trusted, t.client_attachment_path, t.client_auth_sealed, t.client_auth_key_id, t.large_file_config,
-       a.oauth_grant IS NOT NULL, a.tls_client_cert, a.tls_client_key_sealed, a.tls_client_key_key_id
+       a.oauth_grant IS NOT NULL, a.tls_client_cert, a.tls_client_key_sealed, a.tls_client_key_key_id, s.proven, w.kept_back
   FROM outlook w
   LEFT JOIN (leased l
              JOIN mailproxy.message m ON m.message_pk = l.message_pk
              JOIN mailproxy.account a ON a.tenant_id = l.tenant_id AND a.account_id = l.account_id
              JOIN mailproxy.tenant t ON t.tenant_id = l.tenant_id
+             JOIN mailproxy.account_state s ON s.tenant_id = l.tenant_id AND s.account_id = l.account_id
              JOIN granted k ON k.tenant_id = l.tenant_id AND k.account_id = l.account_id
              LEFT JOIN widened g ON g.tenant_id = l.tenant_id AND g.account_id = l.account_id) ON true
   LEFT JOIN mailproxy.message_body b

@@ -63,7 +63,7 @@ WITH written AS (
 ), opened AS (
     INSERT INTO mailproxy.account_state AS s (tenant_id, account_id)
     SELECT w.tenant_id, w.account_id FROM written w
-    ON CONFLICT (tenant_id, account_id) DO UPDATE SET failures = 0, failing_since = NULL, gate_until = NULL, gate_reason = NULL
+    ON CONFLICT (tenant_id, account_id) DO UPDATE SET failures = 0, proven = false, failing_since = NULL, gate_until = NULL, gate_reason = NULL
     RETURNING s.account_id
 ), released AS (
     UPDATE mailproxy.queue q

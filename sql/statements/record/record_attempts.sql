@@ -96,17 +96,19 @@ WITH result AS MATERIALIZED (
       FROM verdict v
       JOIN mailproxy.account_state s ON s.tenant_id = v.tenant_id AND s.account_id = v.account_id
      WHERE (SELECT count(*) FROM stamped) >= 0 -- first
-       AND CASE WHEN v.well THEN s.failures > 0 OR s.failing_since IS NOT NULL
+       AND CASE WHEN v.well THEN s.failures > 0 OR s.failing_since IS NOT NULL OR NOT s.proven
                 ELSE v.at_fault AND (s.gate_until IS NULL OR s.gate_until <= now() OR s.gate_recheck_at IS NOT NULL) END
      ORDER BY s.tenant_id, s.account_id
        FOR NO KEY UPDATE OF s -- lets others count
 ), gated AS (
     UPDATE mailproxy.account_state s
-       SET failures = CASE WHEN j.well THEN 0 ELSE s.failures + 1 END,
+       SET failures = CASE WHEN j.well THEN 0 ELSE s.failures + 1 END, proven = j.well,
            gate_until = CASE WHEN NOT j.well
                              THEN now() + make_interval(secs => least(j.back_off_s * 2.0 ^ least(s.failures, 30), j.back_off_most_s)
-                                                                * (1 + 0.1 * random())) END,
-           gate_reason = CASE WHEN NOT j.well THEN j.reason END, gate_recheck_at = NULL,
+                                                                * (1 + 0.1 * random()))
+                             WHEN s.failures = 0 THEN s.gate_until END, -- a limit's
+           gate_reason = CASE WHEN NOT j.well THEN j.reason WHEN s.failures = 0 THEN s.gate_reason END,
+           gate_recheck_at = CASE WHEN j.well AND s.failures = 0 THEN s.gate_recheck_at END,
            failing_since = CASE WHEN NOT j.well THEN coalesce(s.failing_since, now()) END
       FROM judged j
      WHERE s.tenant_id = j.tenant_id AND s.account_id = j.account_id
