@@ -34,6 +34,22 @@ static void serve_make_partitions(struct db_conn *db)
     PQclear(res);
 }
 
+/* mailproxy.send() holds messages against the limits that the API has. */
+static enum err serve_store_limits(struct db_conn *db, const struct config *config,
+                                   struct error *err)
+{
+    struct db_params params = {0};
+    PGresult *res = NULL;
+    enum err rc;
+
+    db_param_int(&params, config->max_message_bytes);
+    db_param_int(&params, config->max_attachment_bytes);
+    db_param_int(&params, config->default_priority);
+    rc = db_run(db, &SQL_STORE_LIMITS, &params, &res, err);
+    PQclear(res);
+    return rc;
+}
+
 /* Is the database there, its schema the one we were built for, and does it know our time zone? */
 static enum err serve_check_database(struct db_pool *pool, const struct config *config,
                                      struct error *err)
@@ -45,6 +61,8 @@ static enum err serve_check_database(struct db_pool *pool, const struct config *
         rc = migrate_check(db, err);
     if (!rc)
         rc = time_zone_check(db, config->timezone, err);
+    if (!rc)
+        rc = serve_store_limits(db, config, err);
     if (!rc)
         serve_make_partitions(db);
     db_pool_give(pool, db);

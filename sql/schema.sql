@@ -41,6 +41,36 @@ CREATE TYPE mailproxy.blame AS ENUM (
 COMMENT ON TYPE mailproxy.blame IS 'Whose fault an attempt''s end was: an account''s makes all its messages wait, a recipient''s settles that recipient alone.';
 
 --
+-- Name: draft; Type: TYPE; Schema: mailproxy; Owner: -
+--
+
+CREATE TYPE mailproxy.draft AS (
+	place integer,
+	given_id jsonb,
+	reason text,
+	tenant_id text,
+	message_id text,
+	account_id text,
+	batch_code text,
+	mime_message_id text,
+	priority integer,
+	size_octets bigint,
+	due_s bigint,
+	is_pec boolean,
+	content json,
+	ordinals integer[],
+	attachments bytea[],
+	superseded boolean,
+	message_pk bigint
+);
+
+--
+-- Name: TYPE draft; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON TYPE mailproxy.draft IS 'A message on its way through mailproxy.send_batch(): its place in the batch from 1, the id as it came, why it is rejected, and what is stored of it, with the octets of attachments that came with it. It is open until it has a reason, is superseded by a later one with the same id, or has a message_pk.';
+
+--
 -- Name: event_type; Type: TYPE; Schema: mailproxy; Owner: -
 --
 
@@ -279,6 +309,34 @@ END $$;
 --
 
 COMMENT ON FUNCTION mailproxy.create_partitions(days_ahead integer) IS 'Create the missing day partitions from today to days_ahead; returns how many were made. Run daily by a worker; safe to run by hand.';
+
+--
+-- Name: current_tenant(); Type: FUNCTION; Schema: mailproxy; Owner: -
+--
+
+CREATE FUNCTION mailproxy.current_tenant() RETURNS text
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    AS $$
+DECLARE
+    caller name := coalesce(nullif(current_setting('role'), 'none'), session_user);
+    found  text;
+BEGIN
+    SELECT t.tenant_id INTO found FROM mailproxy.tenant t WHERE t.login_role = caller;
+    IF found IS NULL AND NOT has_table_privilege(caller, 'mailproxy.message', 'INSERT') THEN
+        RAISE insufficient_privilege USING
+            MESSAGE = format('role %I belongs to no tenant', caller),
+            HINT = format('UPDATE mailproxy.tenant SET login_role = %L WHERE tenant_id = ...', caller);
+    END IF;
+    RETURN found;
+END $$;
+
+--
+-- Name: FUNCTION current_tenant(); Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON FUNCTION mailproxy.current_tenant() IS 'The tenant whose login_role the caller is (the role of SET ROLE, else of the login); null: any, for who may write mailproxy.message anyway: superusers, its owner, roles with INSERT on it. Any other role: insufficient_privilege.';
 
 --
 -- Name: drop_object(text, text); Type: FUNCTION; Schema: mailproxy; Owner: -
@@ -822,6 +880,1269 @@ END $$;
 COMMENT ON FUNCTION mailproxy.instance_tell_suspension() IS 'Trigger: whatever suspends or activates raises instance.suspension_seq and wakes the workers.';
 
 --
+-- Name: intake_a_labels(text); Type: FUNCTION; Schema: mailproxy; Owner: -
+--
+
+CREATE FUNCTION mailproxy.intake_a_labels(given text, OUT reason text, OUT domain text) RETURNS record
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    AS $$
+DECLARE
+    mapped text := regexp_replace(given, '[\u00ad\u200b\u2060\ufe00-\ufe0f\ufeff]', '', 'g');
+BEGIN
+    IF to_regcollation('pg_catalog."und-x-icu"') IS NOT NULL THEN
+        mapped := lower(mapped COLLATE "und-x-icu"); -- the database's own may know of no letter beyond ASCII
+    ELSE
+        mapped := lower(mapped);
+    END IF;
+    mapped := translate(normalize(mapped, NFKC), '。', '.');
+    IF mapped ~ ('[^\u0001-\u007f\u00b7\u00df-\u00f6\u00f8-\u1fff\u200c\u200d\u2c00-\u2fff\u3005-\ud7ff\uf900-\ufdff\ufe20-\ufe2f'
+                 '\ufe70-\ufefc\U00010000-\U0001cfff\U0001e000-\U0001efff\U00020000-\U000323af]') THEN
+        reason := 'domain is not an internationalised name: string contains a disallowed character';
+        RETURN;
+    END IF;
+    domain := (SELECT string_agg(CASE WHEN l.label ~ '[^\u0001-\u007f]' THEN mailproxy.intake_punycode(l.label) ELSE l.label END,
+                                 '.' ORDER BY l.place)
+                 FROM string_to_table(mapped, '.') WITH ORDINALITY AS l (label, place));
+END $$;
+
+--
+-- Name: FUNCTION intake_a_labels(given text, OUT reason text, OUT domain text); Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON FUNCTION mailproxy.intake_a_labels(given text, OUT reason text, OUT domain text) IS 'reason: why this is no internationalised domain; or domain: the same in A-labels, still to be checked as any other.';
+
+--
+-- Name: intake_address_spec(text); Type: FUNCTION; Schema: mailproxy; Owner: -
+--
+
+CREATE FUNCTION mailproxy.intake_address_spec(spec text, OUT reason text, OUT domain text) RETURNS record
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    AS $_$
+DECLARE
+    -- ASCII that is neither atext nor a dot (RFC 5322 3.2.3).
+    no_atom   CONSTANT text := '[\u0001-\u0020"(),:;<>@\[\\\]\u007f]';
+    local     text; -- what it stands for, without quotes
+    prefix    text;
+    taken     integer; -- characters of spec before the @
+    quoted    boolean := left(spec, 1) = '"';
+    checked   record;
+BEGIN
+    IF quoted THEN
+        prefix := substring(spec FROM '^"((?:[^"\\]|\\[\u0001-\u007f])*)');
+        local := regexp_replace(prefix, '\\(.)', '\1', 'g');
+        taken := length(prefix) + 2;
+        reason := CASE WHEN octet_length(local) > 64 THEN 'local part is longer than 64 octets'
+                       WHEN substr(spec, taken, 1) = '\' THEN 'local part has a misplaced backslash'
+                       WHEN substr(spec, taken, 1) <> '"' THEN 'local part has an unclosed quote' END;
+    ELSIF strpos(spec, '@') = 0 THEN
+        reason := 'is not an address';
+    ELSE
+        taken := strpos(spec, '@') - 1;
+        local := left(spec, taken);
+        prefix := substring(local FROM '^(.*?)(?:' || no_atom || '|$)');
+        reason := CASE WHEN local = '' THEN 'local part is empty'
+                       WHEN prefix ~ '^\.|\.\.' OR prefix = local AND local ~ '\.$'
+                       THEN 'local part has a dot at an end, or two in a row'
+                       WHEN prefix <> local THEN 'local part has a character that needs quotes'
+                       WHEN octet_length(local) > 64 THEN 'local part is longer than 64 octets' END;
+    END IF;
+    IF reason IS NOT NULL THEN
+        RETURN;
+    ELSIF substr(spec, taken + 1, 1) <> '@' THEN
+        reason := 'is not an address';
+    ELSIF octet_length(substr(spec, taken + 2)) > 1023 THEN
+        reason := 'is longer than 254 octets';
+    ELSIF quoted AND (local = '' OR local ~ no_atom OR local ~ '^\.|\.\.|\.$') THEN -- on the wire it has quotes
+        local := '"' || regexp_replace(local, '(["\\])', '\\\1', 'g') || '"';
+        reason := CASE WHEN octet_length(local) > 64 THEN 'local part is longer than 64 octets' END;
+    END IF;
+    IF reason IS NULL THEN
+        checked := mailproxy.intake_domain(substr(spec, taken + 2));
+        reason := checked.reason;
+        domain := checked.domain;
+    END IF;
+    IF reason IS NULL AND octet_length(local) + 1 + length(domain) > 254 THEN
+        reason := 'is longer than 254 octets';
+    END IF;
+END $_$;
+
+--
+-- Name: FUNCTION intake_address_spec(spec text, OUT reason text, OUT domain text); Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON FUNCTION mailproxy.intake_address_spec(spec text, OUT reason text, OUT domain text) IS 'reason: why this is no address, in the API''s words; null: it is one, and domain is its domain on the wire.';
+
+--
+-- Name: intake_addresses(text, boolean); Type: FUNCTION; Schema: mailproxy; Owner: -
+--
+
+CREATE FUNCTION mailproxy.intake_addresses(list text, one boolean, OUT reason text, OUT total integer, OUT domain text) RETURNS record
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    AS $$
+DECLARE
+    token   text; -- null: the end
+    mode    text := 'blank'; -- before an entry; then entry; angle: behind its <; tail: behind its >
+    opener  text; -- of the quote, comment or bracket we are in; null: none
+    closer  text;
+    depth   integer;
+    escaped boolean := false;
+    entry   text; -- as far as it is read
+    spec    text; -- of it, what is the address
+    named   boolean;
+    checked record;
+BEGIN
+    total := 0;
+    IF list ~ '[\u0001-\u001f\u007f-\u009f]' THEN
+        reason := CASE WHEN list ~ '[\r\n]' THEN 'contains CR or LF' ELSE 'contains a control character' END;
+        RETURN;
+    END IF;
+    FOREACH token IN ARRAY ARRAY(SELECT m[1] FROM regexp_matches(list, '([^]["\\()<>:;, ]+|.)', 'g') AS m) || NULL::text LOOP
+        IF opener IS NULL AND mode = 'blank' AND token IS NOT NULL AND token NOT IN (' ', '(', ',') THEN
+            total := total + 1;
+            IF total > 10000 THEN
+                reason := 'is more than 10000 addresses';
+                RETURN;
+            END IF;
+            mode := 'entry';
+            entry := '';
+            spec := '';
+            named := false;
+        END IF;
+        IF opener IS NOT NULL THEN
+            IF token IS NULL THEN
+                reason := CASE WHEN mode = 'tail' THEN 'has text behind ''>'''
+                               WHEN opener = '"' THEN 'has an unclosed quote'
+                               WHEN opener = '(' THEN 'has an unclosed comment'
+                               ELSE 'has an unclosed bracket' END;
+                RETURN;
+            END IF;
+            depth := CASE WHEN escaped THEN depth WHEN token = closer THEN depth - 1
+                          WHEN token = opener THEN depth + 1 ELSE depth END;
+            escaped := NOT escaped AND token = '\';
+            IF mode = 'angle' THEN
+                spec := spec || token;
+            ELSIF mode = 'entry' THEN
+                entry := entry || token;
+                spec := CASE WHEN depth = 0 AND opener <> '(' THEN entry ELSE spec END;
+            END IF;
+            opener := CASE WHEN depth > 0 THEN opener END;
+        ELSIF token = '"' AND mode IN ('entry', 'angle') OR token = '(' AND mode <> 'angle' OR token = '[' AND mode = 'entry' THEN
+            opener := token;
+            closer := translate(token, '([', ')]');
+            depth := 1;
+            IF mode = 'angle' THEN
+                spec := spec || token;
+            ELSIF mode = 'entry' THEN
+                entry := entry || token;
+            END IF;
+        ELSIF mode = 'blank' THEN
+            IF one AND token = ',' AND total = 0 THEN
+                reason := 'is not an address';
+                RETURN;
+            END IF;
+        ELSIF mode = 'angle' THEN
+            IF token IS NULL OR token = '<' THEN
+                reason := 'has a ''<'' without ''>''';
+                RETURN;
+            ELSIF token = '>' THEN
+                mode := 'tail';
+            ELSE
+                spec := spec || token;
+            END IF;
+        ELSIF token IS NULL OR token = ',' THEN
+            checked := mailproxy.intake_address_spec(CASE WHEN named THEN btrim(spec, ' ') ELSE spec END);
+            reason := checked.reason;
+            domain := checked.domain;
+            IF reason IS NULL AND named THEN
+                reason := mailproxy.intake_display_name_reason(entry);
+            END IF;
+            IF reason IS NULL AND one AND token = ',' THEN
+                reason := 'is more than one address';
+            END IF;
+            IF reason IS NOT NULL THEN
+                RETURN;
+            END IF;
+            mode := 'blank';
+        ELSIF mode = 'tail' THEN
+            IF token <> ' ' THEN
+                reason := 'has text behind ''>''';
+                RETURN;
+            END IF;
+        ELSIF token = '<' THEN
+            mode := 'angle';
+            named := true;
+            spec := '';
+        ELSIF token IN (':', ';', '>') THEN
+            reason := CASE WHEN token = '>' THEN 'has a ''>'' without ''<''' ELSE 'is a group' END;
+            RETURN;
+        ELSE
+            entry := entry || token;
+            spec := CASE WHEN token = ' ' THEN spec ELSE entry END;
+        END IF;
+    END LOOP;
+    IF one AND total = 0 THEN
+        reason := 'is empty';
+    END IF;
+END $$;
+
+--
+-- Name: FUNCTION intake_addresses(list text, one boolean, OUT reason text, OUT total integer, OUT domain text); Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON FUNCTION mailproxy.intake_addresses(list text, one boolean, OUT reason text, OUT total integer, OUT domain text) IS 'reason: why this is no list of addresses (or, with one: not exactly one), in the API''s words; null: it is, of total addresses, and domain is that of the last one on the wire.';
+
+--
+-- Name: intake_attachment(jsonb, integer, bigint); Type: FUNCTION; Schema: mailproxy; Owner: -
+--
+
+CREATE FUNCTION mailproxy.intake_attachment(item jsonb, number integer, max_octets bigint, OUT reason text, OUT stored text, OUT octets bytea) RETURNS record
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    AS $_$
+DECLARE
+    source   text; -- the member that says where the octets are
+    place    text; -- what it says; of s3 its key
+    mode     text := nullif(item -> 'fetch_mode', 'null') #>> '{}';
+    encoded  text;
+    filename text;
+    member   record;
+    why      text;
+    auth     jsonb := nullif(item -> 'auth', 'null');
+BEGIN
+    IF jsonb_typeof(item) <> 'object' THEN
+        reason := format('invalid attachments: attachment %s is not an object', number);
+        RETURN;
+    END IF;
+    source := (SELECT s FROM unnest(ARRAY['storage_path', 's3', 'url', 'content']) WITH ORDINALITY AS m (s, rank)
+                WHERE nullif(item -> s, 'null') IS NOT NULL ORDER BY rank LIMIT 1);
+    IF source IS NULL THEN
+        reason := format('invalid attachments: attachment %s has no storage_path, content, url or s3', number);
+        RETURN;
+    END IF;
+    place := CASE source WHEN 's3' THEN item #>> '{s3,key}' ELSE item ->> source END;
+    -- The order is the API's: the source, its mode, the name, the rest.
+    CASE source
+    WHEN 'storage_path' THEN
+        why := coalesce(mailproxy.intake_text_reason(item -> source, false), CASE WHEN place = '' THEN 'is empty' END);
+        IF why IS NULL AND mode IS NULL THEN
+            mode := CASE WHEN place LIKE 'base64:%' THEN 'base64' WHEN place ~* '^https?://' THEN 'http_url'
+                         WHEN place LIKE '/%' THEN 'filesystem' ELSE 'endpoint' END;
+        ELSIF why IS NULL THEN
+            why := coalesce(mailproxy.intake_text_reason(item -> 'fetch_mode', false),
+                            CASE WHEN mode NOT IN ('endpoint', 'http_url', 'base64', 'filesystem')
+                                 THEN 'is not endpoint, http_url, base64 or filesystem' END);
+            source := CASE WHEN why IS NULL THEN source ELSE 'fetch_mode' END;
+        END IF;
+        IF why IS NULL AND mode <> 'base64' THEN
+            why := coalesce(mailproxy.intake_line_reason(item -> source, 8192),
+                            CASE WHEN mode = 'http_url' AND place !~* '^https?://' THEN 'is not an http or https URL' END);
+        END IF;
+    WHEN 's3' THEN
+        mode := 'endpoint';
+        why := coalesce(mailproxy.intake_line_reason(item #> '{s3,bucket}', 8192), mailproxy.intake_line_reason(item #> '{s3,key}', 8192),
+                        CASE WHEN coalesce(item #>> '{s3,bucket}', '') = '' OR coalesce(place, '') = '' THEN 'needs a bucket and a key' END);
+    WHEN 'url' THEN
+        mode := 'http_url';
+        why := coalesce(mailproxy.intake_line_reason(item -> 'url', 8192),
+                        CASE WHEN place !~* '^https?://' THEN 'is not an http or https URL' END);
+    ELSE
+        mode := 'base64';
+        why := mailproxy.intake_text_reason(item -> 'content', false);
+    END CASE;
+    IF why IS NOT NULL THEN
+        reason := format('invalid attachments: %s of attachment %s %s', source, number, why);
+        RETURN;
+    END IF;
+    filename := nullif(item ->> 'filename', '');
+    why := mailproxy.intake_line_reason(item -> 'filename', 8192);
+    IF why IS NULL THEN
+        IF filename IS NULL AND mode <> 'base64' THEN
+            filename := CASE WHEN source <> 's3' AND place ~* '^https?://' THEN substring(place FROM '^[^?#]*') ELSE place END;
+            filename := nullif(substring(filename FROM '[^/:\\]*$'), '');
+        END IF;
+        filename := coalesce(filename, 'file.bin');
+        why := CASE WHEN length(filename) > 255 THEN 'is longer than 255 characters' END;
+    END IF;
+    IF why IS NOT NULL THEN
+        reason := format('invalid attachments: filename of attachment %s %s', number, why);
+        RETURN;
+    END IF;
+    FOR member IN
+        SELECT * FROM (VALUES ('mime_type', 1, mailproxy.intake_line_reason(item -> 'mime_type', 8192)),
+                              ('content_md5', 2, CASE WHEN nullif(nullif(item -> 'content_md5', 'null'), '""')::text
+                                                           !~ '^"[0-9A-Fa-f]{32}"$' THEN 'is not 32 hexadecimal digits' END),
+                              ('auth', 3, CASE WHEN jsonb_typeof(auth) <> 'object' THEN 'is not an object' END),
+                              ('auth', 4, mailproxy.intake_line_reason(auth -> 'method', 8192)),
+                              ('auth', 5, mailproxy.intake_line_reason(auth -> 'user', 8192)),
+                              ('auth', 6, mailproxy.intake_line_reason(auth -> 'password', 8192)),
+                              ('auth', 7, mailproxy.intake_line_reason(auth -> 'token', 8192))) AS c (name, rank, why)
+         WHERE c.why IS NOT NULL ORDER BY c.rank LIMIT 1
+    LOOP
+        reason := format('invalid attachments: %s of attachment %s %s', member.name, number, member.why);
+        RETURN;
+    END LOOP;
+    IF mode = 'base64' THEN
+        encoded := regexp_replace(CASE WHEN source = 'storage_path' THEN regexp_replace(place, '^base64:', '') ELSE place END,
+                                  '[ \t-\r]', '', 'g');
+        IF encoded !~ '^[A-Za-z0-9+/]*={0,2}$' OR length(rtrim(encoded, '=')) % 4 = 1
+           OR encoded LIKE '%=' AND length(encoded) % 4 <> 0 THEN
+            reason := format('invalid attachments: content of attachment %s is not base64', number);
+            RETURN;
+        END IF;
+        octets := decode(encoded || repeat('=', (4 - length(encoded) % 4) % 4), 'base64');
+        IF octet_length(octets) > max_octets THEN
+            reason := format('invalid attachments: attachment %s is over the limit of %s octets', number, max_octets);
+            RETURN;
+        END IF;
+    END IF;
+    IF coalesce(nullif(auth -> 'password', 'null'), nullif(auth -> 'token', 'null')) IS NOT NULL THEN
+        reason := format('invalid attachments: auth of attachment %s: a password or token is sealed by the server: send this message over HTTP',
+                         number);
+        RETURN;
+    END IF;
+    stored := (SELECT '{' || string_agg(to_json(c.name)::text || ':' || c.text, ',' ORDER BY c.rank) || '}'
+                 FROM (VALUES ('filename', 1, to_json(filename)::text),
+                              (source, 2, CASE WHEN mode = 'base64' THEN octet_length(octets)::text
+                                               WHEN source = 's3' THEN format('{"bucket":%s,"key":%s}', item #> '{s3,bucket}', item #> '{s3,key}')
+                                               ELSE (item -> source)::text END),
+                              ('fetch_mode', 3, to_json(mode)::text),
+                              ('mime_type', 4, nullif(item -> 'mime_type', 'null')::text),
+                              ('content_md5', 5, nullif(item -> 'content_md5', 'null')::text),
+                              ('auth', 6, '{' || concat_ws(',', '"method":' || nullif(auth -> 'method', 'null')::text,
+                                                               '"user":' || nullif(auth -> 'user', 'null')::text) || '}')) AS c (name, rank, text)
+                WHERE c.text IS NOT NULL AND (c.name <> 'auth' OR auth IS NOT NULL));
+END $_$;
+
+--
+-- Name: FUNCTION intake_attachment(item jsonb, number integer, max_octets bigint, OUT reason text, OUT stored text, OUT octets bytea); Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON FUNCTION mailproxy.intake_attachment(item jsonb, number integer, max_octets bigint, OUT reason text, OUT stored text, OUT octets bytea) IS 'reason: why it cannot be the number-th attachment of a message, in the API''s words; or stored: what stands in the message''s JSON, and octets, where they came with the message as base64.';
+
+--
+-- Name: intake_check(mailproxy.draft, jsonb, bigint, bigint, integer); Type: FUNCTION; Schema: mailproxy; Owner: -
+--
+
+CREATE FUNCTION mailproxy.intake_check(draft mailproxy.draft, message jsonb, max_message_octets bigint, max_attachment_octets bigint, fallback_priority integer) RETURNS mailproxy.draft
+    LANGUAGE plpgsql
+    AS $_$
+DECLARE
+    checked     record;
+    domain      text;
+    from_reason text;
+    mime_id     text;
+BEGIN
+    IF nullif(message -> 'from', 'null') IS NULL THEN
+        message := message || jsonb_build_object('from', coalesce(nullif(message -> 'from_addr', 'null'), message -> 'from_'));
+    END IF;
+    from_reason := mailproxy.intake_text_reason(message -> 'from', true);
+    IF from_reason IS NULL THEN
+        checked := mailproxy.intake_addresses(message ->> 'from', true);
+        from_reason := checked.reason;
+        domain := checked.domain;
+    END IF;
+    mime_id := regexp_replace(btrim(message ->> 'message_id', E' \t'), '^<(.+)>$', '\1');
+    draft.reason := coalesce(
+        'invalid id: ' || mailproxy.intake_line_reason(message -> 'id', 255),
+        'invalid batch_code: ' || mailproxy.intake_text_reason(message -> 'batch_code', false),
+        CASE WHEN length(message ->> 'batch_code') > 64 THEN 'invalid batch_code: is longer than 64 characters'
+             WHEN strpos(message ->> 'batch_code', ',') > 0 THEN 'invalid batch_code: contains a comma' END,
+        'invalid from: ' || from_reason,
+        'invalid to: ' || mailproxy.intake_recipients_reason(message -> 'to', true),
+        'invalid cc: ' || mailproxy.intake_recipients_reason(message -> 'cc', true),
+        'invalid bcc: ' || mailproxy.intake_recipients_reason(message -> 'bcc', true),
+        'invalid reply_to: ' || mailproxy.intake_recipients_reason(message -> 'reply_to', false),
+        'invalid return_path: ' || mailproxy.intake_text_reason(message -> 'return_path', true),
+        CASE WHEN message ->> 'return_path' !~ '^ *(<>)? *$' -- the null reverse-path
+             THEN 'invalid return_path: ' || (mailproxy.intake_addresses(message ->> 'return_path', true)).reason END,
+        'invalid message_id: ' || mailproxy.intake_text_reason(message -> 'message_id', true),
+        CASE WHEN octet_length(mime_id) > 900 THEN 'invalid message_id: is longer than 900 octets'
+             WHEN mime_id ~ '[^\u0021-\u003b\u003d\u003f-\u007e]'
+             THEN 'invalid message_id: is not of visible ASCII characters' END,
+        'invalid subject: ' || mailproxy.intake_text_reason(message -> 'subject', true),
+        'invalid body: ' || mailproxy.intake_text_reason(message -> 'body', false),
+        'invalid content_type: ' || mailproxy.intake_text_reason(message -> 'content_type', false),
+        mailproxy.intake_headers_reason(message -> 'headers'),
+        CASE WHEN message -> 'deferred_ts' <> 'null' -- the end of the year 9999
+              AND coalesce(mailproxy.intake_integer(message -> 'deferred_ts') > 253402300799, true)
+             THEN 'invalid deferred_ts: is not a time in seconds since the epoch' END);
+    IF draft.reason IS NOT NULL THEN
+        RETURN draft;
+    END IF;
+    draft.message_id := message ->> 'id';
+    draft.batch_code := nullif(message ->> 'batch_code', '');
+    draft.mime_message_id := '<' || coalesce(nullif(mime_id, ''), replace(gen_random_uuid()::text, '-', '') || '@' || domain) || '>';
+    draft.priority := mailproxy.intake_priority(message -> 'priority', fallback_priority);
+    draft.due_s := nullif(greatest(mailproxy.intake_integer(message -> 'deferred_ts'), 0), 0);
+    RETURN mailproxy.intake_content(draft, message, max_message_octets, max_attachment_octets);
+END $_$;
+
+--
+-- Name: FUNCTION intake_check(draft mailproxy.draft, message jsonb, max_message_octets bigint, max_attachment_octets bigint, fallback_priority integer); Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON FUNCTION mailproxy.intake_check(draft mailproxy.draft, message jsonb, max_message_octets bigint, max_attachment_octets bigint, fallback_priority integer) IS 'The draft with all that is stored of the message, or with the reason why it is rejected, in the API''s words.';
+
+--
+-- Name: intake_content(mailproxy.draft, jsonb, bigint, bigint); Type: FUNCTION; Schema: mailproxy; Owner: -
+--
+
+CREATE FUNCTION mailproxy.intake_content(draft mailproxy.draft, message jsonb, max_message_octets bigint, max_attachment_octets bigint) RETURNS mailproxy.draft
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    AS $$
+DECLARE
+    field  text;
+    value  jsonb;
+    part   text;
+    parts  text[] := '{}';
+    items  text[] := '{}';
+    item   jsonb;
+    taken  record;
+    octets bigint := 0;
+BEGIN
+    draft.ordinals := '{}';
+    draft.attachments := '{}';
+    FOREACH field IN ARRAY ARRAY['id', 'tenant_id', 'account_id', 'from', 'to', 'cc', 'bcc', 'reply_to', 'return_path', 'subject',
+                                 'body', 'content_type', 'headers', 'message_id', 'attachments', 'priority', 'deferred_ts',
+                                 'batch_code'] LOOP
+        value := message -> field;
+        CONTINUE WHEN value IS NULL AND field <> 'priority';
+        part := value::text;
+        IF field = 'priority' THEN
+            part := draft.priority::text;
+        ELSIF field = 'attachments' AND value <> 'null' THEN
+            IF jsonb_typeof(value) <> 'array' OR jsonb_array_length(value) > 1000 THEN
+                draft.reason := 'invalid attachments: ' || CASE jsonb_typeof(value) WHEN 'array' THEN 'more than 1000 of them'
+                                                                                    ELSE 'is not an array' END;
+                RETURN draft;
+            END IF;
+            FOR item IN SELECT v.value FROM jsonb_array_elements(value) AS v LOOP
+                taken := mailproxy.intake_attachment(item, cardinality(items) + 1, max_attachment_octets);
+                IF taken.reason IS NOT NULL THEN
+                    draft.reason := taken.reason;
+                    RETURN draft;
+                ELSIF taken.octets IS NOT NULL THEN
+                    draft.ordinals := draft.ordinals || cardinality(items);
+                    draft.attachments := draft.attachments || taken.octets;
+                    octets := octets + octet_length(taken.octets);
+                END IF;
+                items := items || taken.stored;
+            END LOOP;
+            part := '[' || array_to_string(items, ',') || ']';
+        ELSIF jsonb_typeof(value) = 'array' THEN -- without the blanks that jsonb puts between
+            part := (SELECT '[' || coalesce(string_agg(v.value::text, ',' ORDER BY v.place), '') || ']'
+                       FROM jsonb_array_elements(value) WITH ORDINALITY AS v (value, place));
+        ELSIF jsonb_typeof(value) = 'object' THEN
+            part := (SELECT '{' || coalesce(string_agg(to_json(e.key)::text || ':' || e.value::text, ','), '') || '}'
+                       FROM jsonb_each(value) AS e);
+        END IF;
+        parts := parts || (to_json(field)::text || ':' || part);
+    END LOOP;
+    part := '{' || array_to_string(parts, ',') || '}';
+    octets := octets + octet_length(part);
+    IF octets > max_message_octets THEN
+        draft.reason := format('invalid message: is over the limit of %s octets', max_message_octets);
+    ELSE
+        draft.content := part;
+        draft.size_octets := octets;
+    END IF;
+    RETURN draft;
+END $$;
+
+--
+-- Name: FUNCTION intake_content(draft mailproxy.draft, message jsonb, max_message_octets bigint, max_attachment_octets bigint); Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON FUNCTION mailproxy.intake_content(draft mailproxy.draft, message jsonb, max_message_octets bigint, max_attachment_octets bigint) IS 'The draft with its content, attachments and size_octets; or with the reason why it is rejected: an attachment is wrong, or it is over a limit.';
+
+--
+-- Name: intake_display_name_reason(text); Type: FUNCTION; Schema: mailproxy; Owner: -
+--
+
+CREATE FUNCTION mailproxy.intake_display_name_reason(phrase text) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    AS $_$
+DECLARE
+    word   text[];
+    octets text := ''; -- in hexadecimal, a blank before each
+BEGIN
+    IF octet_length(phrase) > 2000 THEN
+        RETURN 'display name is longer than 2000 octets';
+    END IF;
+    FOR word IN SELECT m FROM regexp_matches(phrase, '=\?[^?]+\?([QqBb])\?([^? ]*)\?=', 'g') AS m LOOP
+        IF lower(word[1]) = 'q' THEN
+            octets := octets || ' ' || lower(regexp_replace(word[2], '.*?=([0-9A-Fa-f]{2})|.+', ' \1', 'g'));
+        ELSIF word[2] ~ '^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$' THEN
+            octets := octets || regexp_replace(encode(decode(word[2], 'base64'), 'hex'), '(..)', ' \1', 'g');
+        END IF;
+    END LOOP;
+    RETURN CASE WHEN octets ~ ' 0[ad]' THEN 'display name contains CR or LF'
+                WHEN octets ~ ' ([01].|7f|c2 [89].)' THEN 'display name contains a control character' END;
+END $_$;
+
+--
+-- Name: FUNCTION intake_display_name_reason(phrase text); Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON FUNCTION mailproxy.intake_display_name_reason(phrase text) IS 'Why a display name cannot stand before its address, in the API''s words; null: it can.';
+
+--
+-- Name: intake_domain(text); Type: FUNCTION; Schema: mailproxy; Owner: -
+--
+
+CREATE FUNCTION mailproxy.intake_domain(given text, OUT reason text, OUT domain text) RETURNS record
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    AS $_$
+DECLARE
+    inside text;
+    label  text;
+BEGIN
+    domain := given;
+    IF given = '' THEN
+        reason := 'domain is empty';
+        RETURN;
+    ELSIF left(given, 1) = '[' THEN
+        inside := substring(given FROM '^\[(.*)\]$');
+        IF inside ~ '^(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])(\.(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])){3}$' THEN
+            RETURN;
+        END IF;
+        reason := 'domain is not an address literal';
+        IF inside ~* '^IPv6:[0-9a-f:.]+$' AND inside ~ ':.*:' THEN
+            BEGIN
+                domain := '[IPv6:' || host(substr(inside, 6)::inet) || ']';
+                reason := NULL;
+            EXCEPTION WHEN invalid_text_representation THEN
+                NULL;
+            END;
+        END IF;
+        RETURN;
+    ELSIF given ~ '[^\u0001-\u007f]' THEN
+        SELECT a.reason, a.domain INTO reason, domain FROM mailproxy.intake_a_labels(given) AS a;
+        IF reason IS NOT NULL THEN
+            RETURN;
+        END IF;
+    END IF;
+    IF length(domain) > 253 THEN
+        reason := 'domain is longer than 253 octets';
+        RETURN;
+    END IF;
+    FOREACH label IN ARRAY string_to_array(domain, '.') LOOP
+        reason := CASE WHEN label = '' THEN 'domain has an empty label'
+                       WHEN length(label) > 63 THEN 'domain has a label longer than 63 octets'
+                       WHEN label ~ '^-|-$' THEN 'domain has a label with a hyphen at an end'
+                       WHEN label ~ '[^A-Za-z0-9-]' THEN 'domain has a character that is not allowed' END;
+        IF reason IS NOT NULL THEN
+            RETURN;
+        END IF;
+    END LOOP;
+    domain := lower(domain);
+END $_$;
+
+--
+-- Name: FUNCTION intake_domain(given text, OUT reason text, OUT domain text); Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON FUNCTION mailproxy.intake_domain(given text, OUT reason text, OUT domain text) IS 'reason: why this cannot stand behind the @ of an address; or domain: its form on the wire, A-labels in lower case or an address literal.';
+
+--
+-- Name: intake_enqueue_messages(text[], text[], text[], integer[], integer[], integer[], text[], text[], boolean[], bigint[], json[]); Type: FUNCTION; Schema: mailproxy; Owner: -
+--
+
+CREATE FUNCTION mailproxy.intake_enqueue_messages(text[], text[], text[], integer[], integer[], integer[], text[], text[], boolean[], bigint[], json[]) RETURNS TABLE(place bigint, message_pk bigint)
+    LANGUAGE plpgsql
+    AS $_$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+WITH draft AS MATERIALIZED (
+    SELECT nextval('mailproxy.message_pk_seq') AS message_pk, d.*
+      FROM unnest($1::text[], $2::text[], $3::text[], $4::integer[], $5::integer[], $6::integer[], $7::text[],
+                  $8::text[], $9::boolean[], $10::bigint[], $11::json[])
+           WITH ORDINALITY AS d (tenant_id, message_id, account_id, priority, size_octets, attachments, batch_code,
+                                 mime_message_id, is_pec, due_s, content, place)),
+suspended AS MATERIALIZED (
+    SELECT t.tenant_id, t.suspended_batches
+      FROM mailproxy.tenant t
+     WHERE t.tenant_id = ANY (ARRAY (SELECT DISTINCT d.tenant_id FROM draft d WHERE d.batch_code IS NOT NULL))
+     ORDER BY t.tenant_id
+       FOR SHARE),
+stored AS (
+    INSERT INTO mailproxy.message (message_pk, tenant_id, message_id, account_id, priority, size_octets, attachments,
+                                   batch_code, mime_message_id, is_pec)
+    SELECT d.message_pk, d.tenant_id, d.message_id, d.account_id, d.priority, d.size_octets, d.attachments,
+           d.batch_code, d.mime_message_id, d.is_pec
+      FROM draft d
+     WHERE (SELECT count(*) FROM suspended) >= 0
+     ORDER BY d.tenant_id COLLATE "C", d.message_id COLLATE "C"
+    ON CONFLICT (tenant_id, message_id) DO NOTHING
+    RETURNING message_pk, created_at),
+body AS (
+    INSERT INTO mailproxy.message_body (message_pk, created_at, content)
+    SELECT s.message_pk, s.created_at, d.content
+      FROM stored s JOIN draft d USING (message_pk)),
+work AS (
+    INSERT INTO mailproxy.queue (message_pk, due_at, priority, state, tenant_id, account_id)
+    SELECT s.message_pk, greatest(to_timestamp(d.due_s), now()), d.priority,
+           CASE WHEN d.batch_code = ANY (u.suspended_batches) THEN 'held'
+                WHEN to_timestamp(d.due_s) > now() THEN 'scheduled'
+                ELSE 'ready' END::mailproxy.queue_state,
+           d.tenant_id, d.account_id
+      FROM stored s
+           JOIN draft d USING (message_pk)
+           LEFT JOIN suspended u ON u.tenant_id = d.tenant_id AND d.batch_code IS NOT NULL)
+SELECT d.place, s.message_pk
+  FROM stored s JOIN draft d USING (message_pk);
+END $_$;
+
+--
+-- Name: FUNCTION intake_enqueue_messages(text[], text[], text[], integer[], integer[], integer[], text[], text[], boolean[], bigint[], json[]); Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON FUNCTION mailproxy.intake_enqueue_messages(text[], text[], text[], integer[], integer[], integer[], text[], text[], boolean[], bigint[], json[]) IS 'Store messages and their work; returns those that are stored, not those whose id is taken. Parameters: those of the statement enqueue_messages.';
+
+--
+-- Name: intake_find_accounts(text[], text[]); Type: FUNCTION; Schema: mailproxy; Owner: -
+--
+
+CREATE FUNCTION mailproxy.intake_find_accounts(text[], text[]) RETURNS TABLE(place bigint, tenant_id text, is_pec boolean)
+    LANGUAGE plpgsql
+    AS $_$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+WITH wanted AS MATERIALIZED (
+    SELECT w.place, w.tenant_id COLLATE "C" AS tenant_id, w.account_id COLLATE "C" AS account_id
+      FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS w (tenant_id, account_id, place)),
+owned AS MATERIALIZED (
+    SELECT w.place, w.account_id,
+           CASE WHEN count(a.tenant_id) = 1 THEN min(a.tenant_id) ELSE 'default' COLLATE "C" END AS tenant_id
+      FROM wanted w
+           CROSS JOIN mailproxy.tenant t
+           LEFT JOIN mailproxy.account a ON a.tenant_id = t.tenant_id AND a.account_id = w.account_id
+     WHERE w.tenant_id IS NULL
+     GROUP BY w.place, w.account_id)
+SELECT w.place, a.tenant_id, a.is_pec_account
+  FROM (SELECT place, tenant_id, account_id FROM wanted WHERE tenant_id IS NOT NULL
+        UNION ALL SELECT place, tenant_id, account_id FROM owned) w
+       JOIN mailproxy.account a USING (tenant_id, account_id);
+END $_$;
+
+--
+-- Name: FUNCTION intake_find_accounts(text[], text[]); Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON FUNCTION mailproxy.intake_find_accounts(text[], text[]) IS 'Which of these accounts (tenant ids, null where none is named; account ids) exist: place in the arrays from 1.';
+
+--
+-- Name: intake_headers_reason(jsonb); Type: FUNCTION; Schema: mailproxy; Owner: -
+--
+
+CREATE FUNCTION mailproxy.intake_headers_reason(headers jsonb) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    AS $_$
+DECLARE
+    found text;
+BEGIN
+    IF jsonb_typeof(headers) <> 'object' THEN
+        RETURN CASE WHEN headers <> 'null' THEN 'invalid headers: is not an object' END;
+    END IF;
+    SELECT 'invalid headers: ' || CASE WHEN h.is_name THEN left(h.key, 64) || ' ' || h.why
+                                       ELSE 'holds a name that is no header field name (RFC 5322 section 2.2)' END
+      INTO found
+      FROM (SELECT e.key, e.key ~ '^[\u0021-\u0039\u003b-\u007e]{1,255}$' AS is_name,
+                   CASE WHEN e.key ~* '^(bcc|return-path|mime-version|content-.*)$' THEN 'cannot be set'
+                        WHEN jsonb_typeof(e.value) IN ('array', 'object') THEN 'is not a text, number or boolean'
+                        WHEN jsonb_typeof(e.value) = 'string' THEN mailproxy.intake_text_reason(e.value, true) END AS why
+              FROM jsonb_each(headers) AS e) AS h
+     WHERE h.why IS NOT NULL OR NOT h.is_name
+     LIMIT 1;
+    RETURN found;
+END $_$;
+
+--
+-- Name: FUNCTION intake_headers_reason(headers jsonb); Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON FUNCTION mailproxy.intake_headers_reason(headers jsonb) IS 'Why a message with these headers is rejected, in the API''s words; null: it is not for them.';
+
+--
+-- Name: intake_identify(jsonb, text, text); Type: FUNCTION; Schema: mailproxy; Owner: -
+--
+
+CREATE FUNCTION mailproxy.intake_identify(message jsonb, named_tenant text, token_tenant text) RETURNS mailproxy.draft
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    AS $$
+DECLARE
+    d     mailproxy.draft;
+    field text;
+    value jsonb;
+    why   text;
+BEGIN
+    IF jsonb_typeof(message) <> 'object' THEN
+        d.reason := 'invalid message: is not an object';
+        RETURN d;
+    END IF;
+    d.tenant_id := CASE WHEN octet_length(message ->> 'tenant_id') BETWEEN 1 AND 255 AND jsonb_typeof(message -> 'tenant_id') = 'string'
+                        THEN message ->> 'tenant_id' END; -- also of a message that is rejected before anybody asks
+    FOREACH field IN ARRAY ARRAY['id', 'from', 'to', 'account_id', 'subject'] LOOP
+        value := nullif(message -> field, 'null');
+        IF field = 'from' THEN
+            value := coalesce(value, nullif(message -> 'from_addr', 'null'), nullif(message -> 'from_', 'null'));
+        END IF;
+        IF value IS NULL
+           OR field <> 'subject' AND jsonb_typeof(value) = 'string'
+              AND btrim(value #>> '{}', CASE field WHEN 'from' THEN E' \t\r\n' WHEN 'to' THEN E' \t\r\n,' ELSE '' END) = ''
+           OR field = 'to' AND jsonb_typeof(value) = 'array'
+              AND NOT EXISTS (SELECT FROM jsonb_array_elements(value) AS v
+                               WHERE jsonb_typeof(v) NOT IN ('string', 'null') OR btrim(v #>> '{}', E' \t\r\n,') <> '') THEN
+            d.reason := 'missing ' || field;
+            RETURN d;
+        END IF;
+    END LOOP;
+    FOREACH field IN ARRAY ARRAY['tenant_id', 'account_id'] LOOP
+        value := nullif(nullif(message -> field, 'null'), '""');
+        why := coalesce(mailproxy.intake_text_reason(value, false),
+                        CASE WHEN octet_length(value #>> '{}') > 255 THEN 'is longer than 255 octets' END);
+        IF why IS NOT NULL THEN
+            d.reason := format('invalid %s: %s', field, why);
+            RETURN d;
+        ELSIF field = 'account_id' THEN
+            d.account_id := value #>> '{}';
+        ELSE
+            d.tenant_id := coalesce(value #>> '{}', named_tenant, token_tenant);
+            IF d.tenant_id <> token_tenant THEN
+                d.reason := 'tenant mismatch';
+                RETURN d;
+            END IF;
+        END IF;
+    END LOOP;
+    RETURN d;
+END $$;
+
+--
+-- Name: FUNCTION intake_identify(message jsonb, named_tenant text, token_tenant text); Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON FUNCTION mailproxy.intake_identify(message jsonb, named_tenant text, token_tenant text) IS 'A draft with its tenant and account, or with the reason why it is rejected. tenant_id: the message''s own, else named_tenant (what the whole batch names), else token_tenant, which allows no other; null: none of them.';
+
+--
+-- Name: intake_insert_attachments(bigint[], integer[], bytea[]); Type: FUNCTION; Schema: mailproxy; Owner: -
+--
+
+CREATE FUNCTION mailproxy.intake_insert_attachments(bigint[], integer[], bytea[]) RETURNS void
+    LANGUAGE plpgsql
+    AS $_$
+#variable_conflict use_column
+BEGIN
+INSERT INTO mailproxy.message_attachment (message_pk, created_at, ordinal, content)
+SELECT a.message_pk, now(), a.ordinal, a.content
+  FROM unnest($1::bigint[], $2::integer[], $3::bytea[]) AS a (message_pk, ordinal, content);
+END $_$;
+
+--
+-- Name: FUNCTION intake_insert_attachments(bigint[], integer[], bytea[]); Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON FUNCTION mailproxy.intake_insert_attachments(bigint[], integer[], bytea[]) IS 'Store the octets of attachments of messages enqueued in this transaction (message_pk, ordinal, content).';
+
+--
+-- Name: intake_integer(jsonb); Type: FUNCTION; Schema: mailproxy; Owner: -
+--
+
+CREATE FUNCTION mailproxy.intake_integer(value jsonb) RETURNS bigint
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    AS $_$
+DECLARE
+    plain  text := value #>> '{}';
+    number numeric;
+BEGIN
+    CASE jsonb_typeof(value)
+    WHEN 'boolean' THEN
+        RETURN plain::boolean::integer;
+    WHEN 'number' THEN
+        number := plain::numeric;
+    WHEN 'string' THEN
+        IF length(plain) > 1000 OR plain !~ '^[ \t\r\n]*[-+]?[0-9]+(\.0+)?[ \t\r\n]*$' THEN
+            RETURN NULL;
+        END IF;
+        number := btrim(plain, E' \t\r\n')::numeric;
+    ELSE
+        RETURN NULL;
+    END CASE;
+    RETURN CASE WHEN number = trunc(number) AND number BETWEEN -9223372036854775808 AND 9223372036854775807 THEN number END;
+END $_$;
+
+--
+-- Name: FUNCTION intake_integer(value jsonb); Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON FUNCTION mailproxy.intake_integer(value jsonb) IS 'A whole number from a JSON number, boolean or text; null: it is none, or beyond 64 bits.';
+
+--
+-- Name: intake_line_reason(jsonb, integer); Type: FUNCTION; Schema: mailproxy; Owner: -
+--
+
+CREATE FUNCTION mailproxy.intake_line_reason(value jsonb, most_octets integer) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN (jsonb_typeof(value) <> ALL (ARRAY['string'::text, 'null'::text])) THEN 'is not a string'::text WHEN ("substring"((value #>> '{}'::text[]), '[\u0001-\u001f\u007f]'::text) = ANY (ARRAY['
+'::text, '
+'::text])) THEN 'contains CR or LF'::text WHEN ((value #>> '{}'::text[]) ~ '[\u0001-\u001f\u007f]'::text) THEN 'contains a control character'::text WHEN (octet_length((value #>> '{}'::text[])) > most_octets) THEN format('is longer than %s octets'::text, most_octets) ELSE NULL::text END;
+
+--
+-- Name: FUNCTION intake_line_reason(value jsonb, most_octets integer); Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON FUNCTION mailproxy.intake_line_reason(value jsonb, most_octets integer) IS 'Why a value cannot be a text without control characters of at most that many octets; null: it is one, or is absent or null.';
+
+--
+-- Name: intake_log(mailproxy.draft[], text, text, text, text, smallint); Type: FUNCTION; Schema: mailproxy; Owner: -
+--
+
+CREATE FUNCTION mailproxy.intake_log(drafts mailproxy.draft[], token_tenant text, named_tenant text, actor text, default_priority text, status smallint) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    INSERT INTO mailproxy.command_log (endpoint, tenant_id, actor, response_status, payload)
+    SELECT 'addMessages', n.tenant_id, actor, status,
+           jsonb_strip_nulls(jsonb_build_object(
+               'default_priority', left(default_priority, 16),
+               'messages', jsonb_agg(n.shown ORDER BY n.place) FILTER (WHERE n.rank <= 500),
+               'more', nullif(greatest(count(*) - 500, 0), 0)))
+      FROM (SELECT d.place, coalesce(token_tenant, d.tenant_id, named_tenant, 'default') AS tenant_id,
+                   jsonb_build_object('id', left(d.given_id #>> '{}', 255)) AS shown,
+                   row_number() OVER (PARTITION BY coalesce(token_tenant, d.tenant_id, named_tenant, 'default') ORDER BY d.place) AS rank
+              FROM unnest(drafts) AS d) AS n
+     GROUP BY n.tenant_id;
+END $$;
+
+--
+-- Name: FUNCTION intake_log(drafts mailproxy.draft[], token_tenant text, named_tenant text, actor text, default_priority text, status smallint); Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON FUNCTION mailproxy.intake_log(drafts mailproxy.draft[], token_tenant text, named_tenant text, actor text, default_priority text, status smallint) IS 'Note who handed over which ids, at most 500 of each tenant. token_tenant: the caller''s, whose rows all of them are; named_tenant: of messages whose tenant is not known.';
+
+--
+-- Name: intake_open(mailproxy.draft[]); Type: FUNCTION; Schema: mailproxy; Owner: -
+--
+
+CREATE FUNCTION mailproxy.intake_open(drafts mailproxy.draft[]) RETURNS SETOF mailproxy.draft
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    BEGIN ATOMIC
+ SELECT d.place,
+     d.given_id,
+     d.reason,
+     d.tenant_id,
+     d.message_id,
+     d.account_id,
+     d.batch_code,
+     d.mime_message_id,
+     d.priority,
+     d.size_octets,
+     d.due_s,
+     d.is_pec,
+     d.content,
+     d.ordinals,
+     d.attachments,
+     d.superseded,
+     d.message_pk
+    FROM unnest(intake_open.drafts) d(place, given_id, reason, tenant_id, message_id, account_id, batch_code, mime_message_id, priority, size_octets, due_s, is_pec, content, ordinals, attachments, superseded, message_pk)
+   WHERE ((d.reason IS NULL) AND (NOT d.superseded) AND (d.message_pk IS NULL));
+END;
+
+--
+-- Name: FUNCTION intake_open(drafts mailproxy.draft[]); Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON FUNCTION mailproxy.intake_open(drafts mailproxy.draft[]) IS 'Of these drafts, those that are neither rejected nor superseded nor stored.';
+
+--
+-- Name: intake_priority(jsonb, integer); Type: FUNCTION; Schema: mailproxy; Owner: -
+--
+
+CREATE FUNCTION mailproxy.intake_priority(value jsonb, fallback integer) RETURNS integer
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    AS $$
+DECLARE
+    label  text := CASE WHEN jsonb_typeof(value) = 'string' THEN lower((value #>> '{}') COLLATE "C") END;
+    number bigint;
+BEGIN
+    IF label IN ('immediate', 'high', 'medium', 'low') THEN
+        RETURN array_position(ARRAY['immediate', 'high', 'medium', 'low'], label) - 1;
+    ELSIF jsonb_typeof(value) = 'number' AND (value < '0' OR value > '3') THEN
+        RETURN CASE WHEN value < '0' THEN 0 ELSE 3 END;
+    END IF;
+    number := mailproxy.intake_integer(value);
+    RETURN CASE WHEN number IS NULL THEN fallback ELSE least(greatest(number, 0), 3) END;
+END $$;
+
+--
+-- Name: FUNCTION intake_priority(value jsonb, fallback integer); Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON FUNCTION mailproxy.intake_priority(value jsonb, fallback integer) IS 'A message''s priority: 0 immediate, 1 high, 2 medium, 3 low; fallback for what is none of the numbers and labels.';
+
+--
+-- Name: intake_punycode(text); Type: FUNCTION; Schema: mailproxy; Owner: -
+--
+
+CREATE FUNCTION mailproxy.intake_punycode(label text) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    AS $$
+DECLARE
+    digits CONSTANT text := 'abcdefghijklmnopqrstuvwxyz0123456789';
+    points  integer[] := ARRAY(SELECT ascii(c) FROM string_to_table(label, NULL) AS c);
+    coded   text := regexp_replace(label, '[^\u0001-\u007f]', '', 'g');
+    basic   integer := length(coded);
+    handled integer := basic;
+    n       integer := 128;
+    delta   integer := 0;
+    bias    integer := 72;
+    point   integer;
+    q       integer;
+    k       integer;
+    t       integer;
+BEGIN
+    IF basic > 0 THEN
+        coded := coded || '-';
+    END IF;
+    WHILE handled < cardinality(points) LOOP
+        point := (SELECT min(p) FROM unnest(points) AS p WHERE p >= n);
+        delta := delta + (point - n) * (handled + 1);
+        n := point;
+        FOREACH point IN ARRAY points LOOP
+            delta := delta + (point < n)::integer;
+            CONTINUE WHEN point <> n;
+            q := delta;
+            k := 36;
+            LOOP
+                t := least(greatest(k - bias, 1), 26);
+                EXIT WHEN q < t;
+                coded := coded || substr(digits, t + (q - t) % (36 - t) + 1, 1);
+                q := (q - t) / (36 - t);
+                k := k + 36;
+            END LOOP;
+            coded := coded || substr(digits, q + 1, 1);
+            delta := CASE WHEN handled = basic THEN delta / 700 ELSE delta / 2 END;
+            handled := handled + 1;
+            delta := delta + delta / handled;
+            bias := 0;
+            WHILE delta > 455 LOOP
+                delta := delta / 35;
+                bias := bias + 36;
+            END LOOP;
+            bias := bias + 36 * delta / (delta + 38);
+            delta := 0;
+        END LOOP;
+        delta := delta + 1;
+        n := n + 1;
+    END LOOP;
+    RETURN 'xn--' || coded;
+END $$;
+
+--
+-- Name: FUNCTION intake_punycode(label text); Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON FUNCTION mailproxy.intake_punycode(label text) IS 'The A-label of a label that is mapped already (RFC 3492, RFC 5891 section 4.4): xn--...';
+
+--
+-- Name: intake_read(jsonb, text, text, integer); Type: FUNCTION; Schema: mailproxy; Owner: -
+--
+
+CREATE FUNCTION mailproxy.intake_read(messages jsonb, named_tenant text, token_tenant text, fallback_priority integer) RETURNS mailproxy.draft[]
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    given  jsonb[] := ARRAY(SELECT m.value FROM jsonb_array_elements(messages) AS m);
+    drafts mailproxy.draft[] := '{}';
+    draft  mailproxy.draft;
+    limits mailproxy.instance;
+    found  record;
+BEGIN
+    SELECT * INTO limits FROM mailproxy.instance AS i WHERE i.instance_id = 1;
+    fallback_priority := coalesce(fallback_priority, limits.default_priority);
+    FOR n IN 1 .. cardinality(given) LOOP
+        draft := mailproxy.intake_identify(given[n], named_tenant, token_tenant);
+        draft.place := n;
+        draft.given_id := given[n] -> 'id';
+        draft.superseded := false;
+        drafts[n] := draft;
+    END LOOP;
+    FOR found IN
+        WITH wanted AS MATERIALIZED (
+            SELECT d.place, d.tenant_id, d.account_id FROM unnest(drafts) AS d WHERE d.reason IS NULL),
+        pairs AS (
+            SELECT array_agg(p.tenant_id) AS tenant_ids, array_agg(p.account_id) AS account_ids
+              FROM (SELECT DISTINCT w.tenant_id, w.account_id FROM wanted AS w) AS p)
+        SELECT w.place, a.tenant_id, a.is_pec
+          FROM pairs AS p
+               CROSS JOIN LATERAL mailproxy.intake_find_accounts(p.tenant_ids, p.account_ids) AS a
+               JOIN wanted AS w ON w.account_id = p.account_ids[a.place]
+                               AND coalesce('=' || w.tenant_id, '') = coalesce('=' || p.tenant_ids[a.place], '')
+    LOOP
+        drafts[found.place].tenant_id := found.tenant_id;
+        drafts[found.place].is_pec := found.is_pec;
+    END LOOP;
+    FOR n IN 1 .. cardinality(given) LOOP
+        draft := drafts[n];
+        IF draft.reason IS NULL AND draft.is_pec IS NULL THEN
+            drafts[n].reason := 'account not found for tenant';
+        ELSIF draft.reason IS NULL THEN
+            drafts[n] := mailproxy.intake_check(draft, given[n], limits.max_message_octets, limits.max_attachment_octets, fallback_priority);
+        END IF;
+    END LOOP;
+    FOR found IN
+        SELECT s.place
+          FROM (SELECT d.place, lead(d.place) OVER (PARTITION BY d.tenant_id, d.message_id ORDER BY d.place) IS NOT NULL AS is_superseded
+                  FROM unnest(drafts) AS d
+                 WHERE d.reason IS NULL) AS s
+         WHERE s.is_superseded
+    LOOP
+        drafts[found.place].superseded := true;
+    END LOOP;
+    RETURN drafts;
+END $$;
+
+--
+-- Name: FUNCTION intake_read(messages jsonb, named_tenant text, token_tenant text, fallback_priority integer); Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON FUNCTION mailproxy.intake_read(messages jsonb, named_tenant text, token_tenant text, fallback_priority integer) IS 'The drafts of an array of messages, in its order, open or with the reason why they are rejected; of the same id twice the last one only is open. fallback_priority null: the service''s own.';
+
+--
+-- Name: intake_recipients_reason(jsonb, boolean); Type: FUNCTION; Schema: mailproxy; Owner: -
+--
+
+CREATE FUNCTION mailproxy.intake_recipients_reason(given jsonb, may_be_array boolean) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    AS $$
+DECLARE
+    item    jsonb;
+    why     text;
+    checked record;
+    total   integer := 0;
+BEGIN
+    IF given IS NULL OR given = 'null' THEN
+        RETURN NULL;
+    ELSIF jsonb_typeof(given) <> 'array' OR NOT may_be_array THEN
+        why := mailproxy.intake_text_reason(given, true);
+        RETURN CASE WHEN why IS NULL THEN (mailproxy.intake_addresses(given #>> '{}', false)).reason ELSE why END;
+    END IF;
+    FOR item IN SELECT v.value FROM jsonb_array_elements(given) AS v WHERE v.value <> 'null' LOOP
+        IF jsonb_typeof(item) <> 'string' THEN
+            RETURN 'holds something that is not a string';
+        END IF;
+        checked := mailproxy.intake_addresses(item #>> '{}', false);
+        total := total + checked.total;
+        why := coalesce(checked.reason, CASE WHEN total > 10000 THEN 'is more than 10000 addresses' END);
+        IF why IS NOT NULL THEN
+            RETURN why;
+        END IF;
+    END LOOP;
+    RETURN NULL;
+END $$;
+
+--
+-- Name: FUNCTION intake_recipients_reason(given jsonb, may_be_array boolean); Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON FUNCTION mailproxy.intake_recipients_reason(given jsonb, may_be_array boolean) IS 'Why a value is no list of addresses, in the API''s words; null: it is, or is absent or null.';
+
+--
+-- Name: intake_replace_messages(text[], text[], text[]); Type: FUNCTION; Schema: mailproxy; Owner: -
+--
+
+CREATE FUNCTION mailproxy.intake_replace_messages(text[], text[], text[]) RETURNS TABLE(place bigint, verdict text)
+    LANGUAGE plpgsql
+    AS $_$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+WITH wanted AS MATERIALIZED (
+    SELECT w.place, w.tenant_id COLLATE "C" AS tenant_id, w.message_id COLLATE "C" AS message_id
+      FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS w (tenant_id, message_id, place)),
+account AS MATERIALIZED (
+    SELECT a.account_id
+      FROM mailproxy.account a
+     WHERE (a.tenant_id, a.account_id) IN (SELECT w.tenant_id, w.account_id
+                                             FROM unnest($1::text[], $3::text[]) AS w (tenant_id, account_id))
+     ORDER BY a.tenant_id, a.account_id
+       FOR KEY SHARE),
+work AS MATERIALIZED (
+    SELECT q.message_pk, q.state
+      FROM mailproxy.queue q
+     WHERE (SELECT count(*) FROM account) >= 0
+       AND q.message_pk = ANY (ARRAY (SELECT m.message_pk FROM wanted w JOIN mailproxy.message m USING (tenant_id, message_id)))
+     ORDER BY q.message_pk
+       FOR UPDATE),
+old AS MATERIALIZED (
+    SELECT w.place, m.message_pk, m.created_at, m.state,
+           (m.message_pk IN (SELECT k.message_pk FROM work k WHERE k.state = 'leased')) IS TRUE AS leased
+      FROM wanted w
+           JOIN mailproxy.message m USING (tenant_id, message_id)
+     WHERE (SELECT count(*) FROM work) >= 0
+     ORDER BY m.message_pk
+       FOR UPDATE OF m),
+judged AS MATERIALIZED (
+    SELECT o.*, CASE WHEN o.state = 'sent' THEN 'sent' WHEN o.leased THEN 'leased' ELSE 'replaced' END AS verdict
+      FROM old o),
+removed AS (
+    DELETE FROM mailproxy.message m
+     USING judged j
+     WHERE m.message_pk = j.message_pk AND j.verdict = 'replaced'),
+body AS (
+    DELETE FROM mailproxy.message_body b
+     USING judged j
+     WHERE b.message_pk = j.message_pk AND b.created_at = j.created_at AND j.verdict = 'replaced'),
+attachment AS (
+    DELETE FROM mailproxy.message_attachment c
+     USING judged j
+     WHERE c.message_pk = j.message_pk AND c.created_at = j.created_at AND j.verdict = 'replaced'),
+event AS (
+    DELETE FROM mailproxy.event e
+     USING judged j
+     WHERE e.message_pk = j.message_pk AND e.created_at >= j.created_at AND j.verdict = 'replaced')
+SELECT j.place, j.verdict FROM judged j;
+END $_$;
+
+--
+-- Name: FUNCTION intake_replace_messages(text[], text[], text[]); Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON FUNCTION mailproxy.intake_replace_messages(text[], text[], text[]) IS 'Make room for messages whose id is taken (tenant ids, message ids, account ids): sent or leased stay, replaced are gone.';
+
+--
+-- Name: intake_share_tenants(text[]); Type: FUNCTION; Schema: mailproxy; Owner: -
+--
+
+CREATE FUNCTION mailproxy.intake_share_tenants(text[]) RETURNS SETOF text
+    LANGUAGE plpgsql
+    AS $_$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+SELECT t.tenant_id
+  FROM mailproxy.tenant t
+ WHERE t.tenant_id = ANY ($1::text[])
+ ORDER BY t.tenant_id
+   FOR SHARE;
+END $_$;
+
+--
+-- Name: FUNCTION intake_share_tenants(text[]); Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON FUNCTION mailproxy.intake_share_tenants(text[]) IS 'Nothing of these tenants is suspended or activated until the transaction ends.';
+
+--
+-- Name: intake_store(mailproxy.draft[]); Type: FUNCTION; Schema: mailproxy; Owner: -
+--
+
+CREATE FUNCTION mailproxy.intake_store(drafts mailproxy.draft[]) RETURNS mailproxy.draft[]
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    open  integer[]; -- places of the drafts that one statement is given
+    found record;
+BEGIN
+    PERFORM mailproxy.intake_share_tenants(ARRAY(SELECT DISTINCT d.tenant_id FROM mailproxy.intake_open(drafts) AS d
+                                                  WHERE d.batch_code IS NOT NULL));
+    PERFORM FROM mailproxy.account AS a
+      WHERE (a.tenant_id, a.account_id) IN (SELECT d.tenant_id, d.account_id FROM mailproxy.intake_open(drafts) AS d)
+      ORDER BY a.tenant_id, a.account_id
+        FOR KEY SHARE;
+    FOR found IN SELECT d.place FROM mailproxy.intake_open(drafts) AS d
+                  WHERE NOT EXISTS (SELECT FROM mailproxy.account AS a
+                                     WHERE a.tenant_id = d.tenant_id AND a.account_id = d.account_id)
+    LOOP
+        drafts[found.place].reason := 'account not found for tenant'; -- it has just been deleted
+    END LOOP;
+    FOR round IN 0 .. 4 LOOP
+        open := ARRAY(SELECT d.place FROM mailproxy.intake_open(drafts) AS d ORDER BY d.place);
+        EXIT WHEN open = '{}';
+        IF round = 4 THEN
+            RAISE serialization_failure USING MESSAGE = 'ids were taken again and again by other requests';
+        ELSIF round > 0 THEN -- the first time told that their ids are taken
+            FOR found IN
+                SELECT r.place, r.verdict
+                  FROM (SELECT array_agg(d.tenant_id ORDER BY d.place) AS tenant_ids, array_agg(d.message_id ORDER BY d.place) AS ids,
+                               array_agg(d.account_id ORDER BY d.place) AS account_ids
+                          FROM mailproxy.intake_open(drafts) AS d) AS a
+                       CROSS JOIN LATERAL mailproxy.intake_replace_messages(a.tenant_ids, a.ids, a.account_ids) AS r
+                 WHERE r.verdict <> 'replaced'
+            LOOP
+                drafts[open[found.place]].reason := CASE found.verdict WHEN 'sent' THEN 'already sent' ELSE 'being sent' END;
+            END LOOP;
+            open := ARRAY(SELECT d.place FROM mailproxy.intake_open(drafts) AS d ORDER BY d.place);
+        END IF;
+        FOR found IN
+            SELECT e.place, e.message_pk
+              FROM (SELECT array_agg(d.tenant_id ORDER BY d.place) AS tenant_ids, array_agg(d.message_id ORDER BY d.place) AS ids,
+                           array_agg(d.account_id ORDER BY d.place) AS account_ids, array_agg(d.priority ORDER BY d.place) AS priorities,
+                           array_agg(d.size_octets::integer ORDER BY d.place) AS sizes,
+                           array_agg(cardinality(d.ordinals) ORDER BY d.place) AS attachments,
+                           array_agg(d.batch_code ORDER BY d.place) AS batch_codes,
+                           array_agg(d.mime_message_id ORDER BY d.place) AS mime_message_ids, array_agg(d.is_pec ORDER BY d.place) AS are_pec,
+                           array_agg(d.due_s ORDER BY d.place) AS due_s, array_agg(d.content ORDER BY d.place) AS contents
+                      FROM mailproxy.intake_open(drafts) AS d) AS a
+                   CROSS JOIN LATERAL mailproxy.intake_enqueue_messages(a.tenant_ids, a.ids, a.account_ids, a.priorities, a.sizes,
+                       a.attachments, a.batch_codes, a.mime_message_ids, a.are_pec, a.due_s, a.contents) AS e
+        LOOP
+            drafts[open[found.place]].message_pk := found.message_pk;
+        END LOOP;
+    END LOOP;
+    PERFORM mailproxy.intake_insert_attachments(array_agg(d.message_pk), array_agg(a.ordinal), array_agg(a.octets))
+       FROM unnest(drafts) AS d
+            CROSS JOIN LATERAL unnest(d.ordinals, d.attachments) AS a (ordinal, octets)
+      WHERE d.message_pk IS NOT NULL
+     HAVING count(*) > 0;
+    RETURN drafts;
+END $$;
+
+--
+-- Name: FUNCTION intake_store(drafts mailproxy.draft[]); Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON FUNCTION mailproxy.intake_store(drafts mailproxy.draft[]) IS 'Store the open drafts; afterwards each has its message_pk, or the reason why its id stays with another message: already sent, being sent.';
+
+--
+-- Name: intake_text_reason(jsonb, boolean); Type: FUNCTION; Schema: mailproxy; Owner: -
+--
+
+CREATE FUNCTION mailproxy.intake_text_reason(value jsonb, for_header boolean) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN (jsonb_typeof(value) <> ALL (ARRAY['string'::text, 'null'::text])) THEN 'is not a string'::text WHEN (for_header AND ((value #>> '{}'::text[]) ~ '[\r\n]'::text)) THEN 'contains CR or LF'::text ELSE NULL::text END;
+
+--
+-- Name: FUNCTION intake_text_reason(value jsonb, for_header boolean); Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON FUNCTION mailproxy.intake_text_reason(value jsonb, for_header boolean) IS 'Why a value cannot be a message''s text, or (for_header) stand in a header field; null: it can, or is absent or null.';
+
+--
+-- Name: intake_wake(); Type: FUNCTION; Schema: mailproxy; Owner: -
+--
+
+CREATE FUNCTION mailproxy.intake_wake() RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    now_ms  CONSTANT bigint := extract(epoch FROM clock_timestamp()) * 1000;
+    last_ms bigint;
+BEGIN
+    SELECT s.last_value INTO last_ms FROM mailproxy.wake_seq AS s;
+    IF abs(now_ms - last_ms) >= 50 THEN -- the clock may have been put back
+        PERFORM setval('mailproxy.wake_seq', now_ms);
+        PERFORM pg_notify('mailproxy_wake', '');
+    END IF;
+END $$;
+
+--
+-- Name: FUNCTION intake_wake(); Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON FUNCTION mailproxy.intake_wake() IS 'NOTIFY the workers at the commit, unless another transaction has undertaken to do so within the last 50 ms.';
+
+--
 -- Name: local_time(timestamp with time zone, text); Type: FUNCTION; Schema: mailproxy; Owner: -
 --
 
@@ -973,6 +2294,99 @@ END $$;
 --
 
 COMMENT ON FUNCTION mailproxy.reject_ready(of_tenant text, of_account text, most integer) IS 'Messages of an account that are due become errors, because its limit is reached and its limit_behavior is reject; returns how many.';
+
+--
+-- Name: send(text, text, text, text, text, text, text, text, text, text, text, text, jsonb, text, jsonb, text, timestamp with time zone, text); Type: FUNCTION; Schema: mailproxy; Owner: -
+--
+
+CREATE FUNCTION mailproxy.send(account_id text, "from" text, "to" text, subject text, body text DEFAULT NULL::text, id text DEFAULT NULL::text, tenant_id text DEFAULT NULL::text, content_type text DEFAULT NULL::text, cc text DEFAULT NULL::text, bcc text DEFAULT NULL::text, reply_to text DEFAULT NULL::text, return_path text DEFAULT NULL::text, headers jsonb DEFAULT NULL::jsonb, message_id text DEFAULT NULL::text, attachments jsonb DEFAULT NULL::jsonb, priority text DEFAULT NULL::text, deferred_until timestamp with time zone DEFAULT NULL::timestamp with time zone, batch_code text DEFAULT NULL::text) RETURNS text
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_variable
+DECLARE
+    given_id CONSTANT text := coalesce(id, gen_random_uuid()::text);
+    answer   jsonb;
+    reason   text;
+BEGIN
+    answer := mailproxy.send_batch(jsonb_build_array(
+        jsonb_strip_nulls(jsonb_build_object(
+            'id', given_id, 'account_id', account_id, 'from', "from", 'to', "to", 'subject', subject, 'body', body,
+            'tenant_id', tenant_id, 'content_type', content_type, 'cc', cc, 'bcc', bcc, 'reply_to', reply_to,
+            'return_path', return_path, 'message_id', message_id, 'priority', priority, 'batch_code', batch_code,
+            'deferred_ts', ceil(extract(epoch FROM deferred_until))))
+        || CASE WHEN headers IS NULL THEN '{}' ELSE jsonb_build_object('headers', headers) END
+        || CASE WHEN attachments IS NULL THEN '{}' ELSE jsonb_build_object('attachments', attachments) END));
+    reason := answer #>> '{rejected,0,reason}';
+    IF reason IS NOT NULL THEN
+        RAISE EXCEPTION USING
+            MESSAGE = reason,
+            ERRCODE = CASE reason WHEN 'already sent' THEN 'unique_violation' WHEN 'being sent' THEN 'object_in_use'
+                                  WHEN 'tenant mismatch' THEN 'insufficient_privilege' ELSE 'invalid_parameter_value' END,
+            DETAIL = format('The message has the id %s.', given_id);
+    END IF;
+    RETURN given_id;
+END $$;
+
+--
+-- Name: FUNCTION send(account_id text, "from" text, "to" text, subject text, body text, id text, tenant_id text, content_type text, cc text, bcc text, reply_to text, return_path text, headers jsonb, message_id text, attachments jsonb, priority text, deferred_until timestamp with time zone, batch_code text); Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON FUNCTION mailproxy.send(account_id text, "from" text, "to" text, subject text, body text, id text, tenant_id text, content_type text, cc text, bcc text, reply_to text, return_path text, headers jsonb, message_id text, attachments jsonb, priority text, deferred_until timestamp with time zone, batch_code text) IS 'Enqueue one message in the caller''s transaction; the parameters are the fields of POST /commands/add-messages, deferred_until stands for deferred_ts. Returns its id (a new UUID where none is given); raises the reason where it is rejected: unique_violation (already sent), object_in_use (being sent), insufficient_privilege (another tenant''s), else invalid_parameter_value.';
+
+--
+-- Name: send_batch(jsonb, text, text); Type: FUNCTION; Schema: mailproxy; Owner: -
+--
+
+CREATE FUNCTION mailproxy.send_batch(messages jsonb, tenant_id text DEFAULT NULL::text, default_priority text DEFAULT NULL::text) RETURNS jsonb
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET standard_conforming_strings TO 'on'
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET jit TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    token_tenant CONSTANT text := mailproxy.current_tenant();
+    named_tenant CONSTANT text := nullif(send_batch.tenant_id, '');
+    drafts       mailproxy.draft[];
+    queued       integer;
+    refused      boolean;
+    rejected     jsonb;
+BEGIN
+    IF jsonb_typeof(messages) IS DISTINCT FROM 'array' THEN
+        RAISE invalid_parameter_value USING MESSAGE = 'messages is not an array';
+    ELSIF jsonb_array_length(messages) > 10000 THEN
+        RAISE program_limit_exceeded USING MESSAGE = 'Cannot enqueue more than 10000 messages at once';
+    ELSIF messages = '[]' THEN
+        RETURN '{"ok": true, "queued": 0, "rejected": []}';
+    END IF;
+    drafts := mailproxy.intake_store(mailproxy.intake_read(
+        messages, named_tenant, token_tenant, mailproxy.intake_priority(to_jsonb(send_batch.default_priority), NULL)));
+    SELECT count(d.message_pk),
+           bool_and(d.reason NOT IN ('already sent', 'being sent')) AND count(d.reason) = count(*)
+           AND (named_tenant IS NOT NULL OR EXISTS (SELECT FROM jsonb_array_elements(messages) AS m
+                                                     WHERE m.value -> 'tenant_id' <> 'null')),
+           coalesce(jsonb_agg(CASE WHEN jsonb_typeof(d.given_id) IN ('string', 'number') THEN jsonb_build_object('id', d.given_id) ELSE '{}' END
+                              || jsonb_build_object('reason', d.reason) ORDER BY d.place) FILTER (WHERE d.reason IS NOT NULL), '[]')
+      INTO queued, refused, rejected
+      FROM unnest(drafts) AS d;
+    PERFORM mailproxy.intake_log(drafts, token_tenant, named_tenant,
+                                 coalesce(nullif(current_setting('role'), 'none'), session_user), send_batch.default_priority,
+                                 CASE WHEN refused THEN 400 ELSE 200 END::smallint);
+    IF queued > 0 THEN
+        PERFORM mailproxy.intake_wake();
+    END IF;
+    RETURN jsonb_build_object('ok', NOT refused, 'queued', queued, 'rejected', rejected);
+END $$;
+
+--
+-- Name: FUNCTION send_batch(messages jsonb, tenant_id text, default_priority text); Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON FUNCTION mailproxy.send_batch(messages jsonb, tenant_id text, default_priority text) IS 'Enqueue messages in the caller''s transaction: an array of what POST /commands/add-messages takes, tenant_id for messages that name none, default_priority (a number or a label) for those without one. {"ok":true,"queued":N,"rejected":[{"id":..,"reason":..}]}; ok is false where all are rejected. Nothing is sent unless the transaction is committed.';
 
 --
 -- Name: stamp_rates(text[], text[], integer[]); Type: FUNCTION; Schema: mailproxy; Owner: -
@@ -2104,11 +3518,16 @@ CREATE TABLE mailproxy.instance (
     bounce_last_uid bigint,
     bounce_last_sync_at timestamp with time zone,
     suspension_seq bigint DEFAULT 1 NOT NULL,
+    max_message_octets bigint DEFAULT 26214400 NOT NULL,
+    max_attachment_octets bigint DEFAULT 26214400 NOT NULL,
+    default_priority smallint DEFAULT 2 NOT NULL,
     CONSTRAINT instance_api_token_names_its_key CHECK ((num_nulls(api_token_sealed, api_token_key_id) = ANY (ARRAY[0, 2]))),
     CONSTRAINT instance_bounce_imap_port_is_tcp CHECK (((bounce_imap_port >= 1) AND (bounce_imap_port <= 65535))),
     CONSTRAINT instance_bounce_password_names_its_key CHECK ((num_nulls(bounce_imap_password_sealed, bounce_imap_password_key_id) = ANY (ARRAY[0, 2]))),
     CONSTRAINT instance_bounce_poll_interval_is_positive CHECK ((bounce_poll_interval_s > 0)),
-    CONSTRAINT instance_is_one_row CHECK ((instance_id = 1))
+    CONSTRAINT instance_default_priority_is_known CHECK (((default_priority >= 0) AND (default_priority <= 3))),
+    CONSTRAINT instance_is_one_row CHECK ((instance_id = 1)),
+    CONSTRAINT instance_limits_are_positive CHECK (((max_message_octets > 0) AND (max_attachment_octets > 0)))
 );
 
 --
@@ -2166,6 +3585,24 @@ COMMENT ON COLUMN mailproxy.instance.bounce_last_uid IS 'The last message of the
 COMMENT ON COLUMN mailproxy.instance.suspension_seq IS 'Raised by whatever suspends or activates: a worker that sees it changed hands back what it must not begin any more.';
 
 --
+-- Name: COLUMN instance.max_message_octets; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.instance.max_message_octets IS 'GMP_MAX_MESSAGE_BYTES of the server that started last: what mailproxy.send() takes.';
+
+--
+-- Name: COLUMN instance.max_attachment_octets; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.instance.max_attachment_octets IS 'GMP_MAX_ATTACHMENT_BYTES of the server that started last.';
+
+--
+-- Name: COLUMN instance.default_priority; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.instance.default_priority IS 'GMP_DEFAULT_PRIORITY of the server that started last.';
+
+--
 -- Name: tenant; Type: TABLE; Schema: mailproxy; Owner: -
 --
 
@@ -2201,6 +3638,7 @@ CASE
     ELSE NULL::integer
 END) STORED,
     retry_max_age_s integer,
+    login_role name,
     CONSTRAINT tenant_api_key_hash_is_sha256 CHECK ((octet_length(api_key_hash) = 32)),
     CONSTRAINT tenant_client_auth_names_its_key CHECK ((num_nulls(client_auth_sealed, client_auth_key_id) = ANY (ARRAY[0, 2]))),
     CONSTRAINT tenant_expiry_needs_a_key CHECK (((api_key_expires_at IS NULL) OR (api_key_hash IS NOT NULL))),
@@ -2276,6 +3714,12 @@ COMMENT ON COLUMN mailproxy.tenant.limit_per_day IS 'rate_limits.daily: messages
 --
 
 COMMENT ON COLUMN mailproxy.tenant.retry_max_age_s IS 'Seconds a message may fail before it is given up; 0: it never is for that; null: the service''s own.';
+
+--
+-- Name: COLUMN tenant.login_role; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.tenant.login_role IS 'The database role that is this tenant: what it sends with mailproxy.send() is the tenant''s, and it may name no other. Set by hand; null: none.';
 
 --
 -- Name: report_overdue; Type: VIEW; Schema: mailproxy; Owner: -
@@ -3383,6 +4827,23 @@ CREATE VIEW mailproxy.throughput AS
 COMMENT ON VIEW mailproxy.throughput IS 'Messages accepted and attempts ended, by tenant and minute, for fifteen minutes; a minute in which nothing happened has no row. Question: is mail coming in, is it going out, since when not? Reads what it counts, by index.';
 
 --
+-- Name: wake_seq; Type: SEQUENCE; Schema: mailproxy; Owner: -
+--
+
+CREATE SEQUENCE mailproxy.wake_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+--
+-- Name: SEQUENCE wake_seq; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON SEQUENCE mailproxy.wake_seq IS 'When a transaction with mailproxy.send() last undertook to notify the workers: milliseconds since the epoch.';
+
+--
 -- Name: worker_epoch_seq; Type: SEQUENCE; Schema: mailproxy; Owner: -
 --
 
@@ -3541,6 +5002,13 @@ ALTER TABLE ONLY mailproxy.schema_object
 
 ALTER TABLE ONLY mailproxy.tenant
     ADD CONSTRAINT tenant_api_key_hash_key UNIQUE (api_key_hash);
+
+--
+-- Name: tenant tenant_login_role_key; Type: CONSTRAINT; Schema: mailproxy; Owner: -
+--
+
+ALTER TABLE ONLY mailproxy.tenant
+    ADD CONSTRAINT tenant_login_role_key UNIQUE (login_role);
 
 --
 -- Name: tenant tenant_pkey; Type: CONSTRAINT; Schema: mailproxy; Owner: -

@@ -3,6 +3,7 @@
 import os
 import re
 
+import psycopg
 import pytest
 
 from support import examples
@@ -24,26 +25,28 @@ def drain(system):
              "everything to be sent and reported")
 
 
-@pytest.mark.parametrize("document", ["docs/api.md"])
-def test_every_example_gives_the_answer_that_is_written(new_system, relay, store, document):
+@pytest.mark.parametrize("document, least", [("docs/api.md", 12), ("docs/sql-api.md", 8)])
+def test_every_example_gives_the_answer_that_is_written(new_system, relay, store, document, least):
     system = new_system(workers=0)
     path = os.path.join(ROOT, document)
     with open(path, encoding="utf-8") as file:
         text = file.read()
     names = [("https://shop.example.com/mp", store.url), ("2525", str(relay.port))]
-    environment = {"API": system.api.url, "ADMIN": ADMIN_TOKEN}
+    database = psycopg.conninfo.conninfo_to_dict(system.database_url)
+    environment = {"API": system.api.url, "ADMIN": ADMIN_TOKEN, "PGHOST": database["host"], "PGDATABASE": database["dbname"],
+                   "PGUSER": database["user"]}
     today, differing = examples.run_all(text, environment, names, {"work": lambda: drain(system)})
     if REWRITE:
         with open(path, "w", encoding="utf-8") as file:
             file.write(today)
         return
     assert not differing, "\n".join(f"{command}\n written: {written}\n given:   {given}" for command, written, given in differing)
-    assert sum(isinstance(p, examples.Example) for p in examples.parse(text)) >= 12
+    assert sum(isinstance(p, examples.Example) for p in examples.parse(text)) >= least
 
 
-def test_a_document_is_put_together_again_as_it_was_taken_apart():
-    with open(os.path.join(ROOT, "docs", "api.md"), encoding="utf-8") as file:
-        text = file.read()
+@pytest.mark.parametrize("document", ["api.md", "sql-api.md"])
+def test_a_document_is_put_together_again_as_it_was_taken_apart(document):
+    text = read("docs", document)
     assert examples.join(examples.parse(text)) == text
 
 
