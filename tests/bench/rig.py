@@ -1,0 +1,159 @@
+"""What the rows are made of: a system of their own, relays in C, figures, and the place in docs/performance.md."""
+
+import os
+import platform
+import re
+import statistics
+import subprocess
+import sys
+import time
+
+import psycopg
+from support.api import Api
+from support.builds import ROOT
+from support.waiting import wait_for
+
+HOME = os.path.join(ROOT, ".run-bench")
+DEV = os.path.join(ROOT, "dev")
+RELAY = os.path.join(ROOT, "build", "tests", "bench", "bench-relay")
+DOCUMENT = os.path.join(ROOT, "docs", "performance.md")
+PATIENCE_S = 600
+BODY_OCTETS = 1024
+BODY = ("A line of text, as long as lines are. " * 2 + "\n") * (BODY_OCTETS // 77)
+MEMORY = "/dev/shm" if os.path.isdir("/dev/shm") else None  # for files that are not what is measured
+
+
+def progress(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def dev(*args, settings=None, **kwargs):
+    env = {k: v for k, v in os.environ.items() if not k.startswith("GMP_")}
+    env.update(MAILPROXY_HOME=HOME, GMP_LOG_LEVEL="warn", **{k: str(v) for k, v in (settings or {}).items()})
+    return subprocess.run([DEV, *args], env=env, check=True, text=True, **kwargs)
+
+
+def reset():
+    dev("reset", stderr=subprocess.DEVNULL)
+
+
+def start(workers=1, **settings):
+    """The system, or another number of its workers; the admin's Api."""
+    return Api(dev("up", "--workers", str(workers), settings=settings, stdout=subprocess.PIPE).stdout.strip())
+
+
+def database():
+    """A connection, for looking."""
+    exports = dev("env", stdout=subprocess.PIPE).stdout
+    url = re.search(r"GMP_DATABASE_URL=(.*)", exports).group(1).strip("'\"").replace("\\", "")
+    return psycopg.connect(url, autocommit=True)
+
+
+def add_tenant(admin, tenant_id, **fields):
+    """The tenant's Api."""
+    answer = admin.post("/tenant", {"id": tenant_id, "client_auth": {"method": "none"}, **fields})
+    assert answer.status == 200, answer
+    return admin.with_token(answer.json["api_key"])
+
+
+def add_account(api, account_id, address, port, **fields):
+    answer = api.post("/account", {"id": account_id, "host": address, "port": port, "use_tls": False, **fields})
+    assert answer.status == 200, answer
+
+
+def message(tenant_id, message_id, account_id="main"):
+    return {"id": message_id, "tenant_id": tenant_id, "account_id": account_id, "from": "sender@example.com",
+            "to": ["rcpt@example.net"], "subject": f"Message {message_id}", "body": BODY}
+
+
+def enqueue(api, tenant_id, messages):
+    answer = api.post("/commands/add-messages", {"messages": messages}, tenant_id=tenant_id)
+    assert answer.status == 200 and answer.json["rejected"] == [], answer
+
+
+class Relays:
+    """Relays of tests/bench/relay.c: [(how, delay_ms, address, port)]."""
+
+    def __init__(self, directory, relays):
+        self.path = os.path.join(directory, "relays")
+        self.offset, self.partial = 0, ""
+        self.mails = []  # (seconds since the epoch, message id) of each 250
+        self.open = []  # (seconds since the epoch, connections, of these waiting for the reply to a dot)
+        with open(self.path, "wb") as out:
+            self.process = subprocess.Popen([RELAY], stdin=subprocess.PIPE, stdout=out, text=True)
+        self.process.stdin.write("".join(f"{how} {delay_ms} {address} {port}\n" for how, delay_ms, address, port in relays))
+        self.process.stdin.close()
+        wait_for(lambda: "ready" in self._read() or self.process.poll() is not None, "the relays to listen")
+        assert self.process.poll() is None, "the relays ended"
+
+    def _read(self):
+        """What it has written since the last call, whole lines of it."""
+        with open(self.path, encoding="utf-8") as f:
+            f.seek(self.offset)
+            text = self.partial + f.read()
+            self.offset = f.tell()
+        whole, _, self.partial = text.rpartition("\n")
+        return whole
+
+    def look(self):
+        """Read on."""
+        for line in self._read().splitlines():
+            what, *values = line.split(" ")
+            if what == "mail":
+                self.mails.append((int(values[0]) / 1e6, values[1]))
+            elif what == "open":
+                self.open.append((int(values[0]) / 1e6, int(values[1]), int(values[2])))
+        return self
+
+    def wait_mails(self, count, what):
+        wait_for(lambda: len(self.look().mails) >= count, what, PATIENCE_S, 0.2)
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+
+
+# ---- figures ----
+
+def percentile(values, percent):
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, len(ordered) * percent // 100)]
+
+
+def spread(values, digits=0):
+    """Median | lowest – highest."""
+    return f"{statistics.median(values):,.{digits}f} | {min(values):,.{digits}f} – {max(values):,.{digits}f}"
+
+
+class Load:
+    """How busy the machine was with other things before the row began."""
+
+    def __init__(self):
+        self.began = os.getloadavg()[0]
+
+    def text(self):
+        cores = os.cpu_count()
+        if self.began < 0.5 * cores:
+            return "The machine had nothing else to do."
+        return f"The machine was shared: before the row began {self.began:.0f} processes wanted its {cores} processors."
+
+
+def machine():
+    with open("/proc/cpuinfo", encoding="utf-8") as f:
+        model = re.search(r"model name\s*:\s*(.*)", f.read())
+    version = subprocess.run(["psql", "--version"], capture_output=True, text=True).stdout.split()[2]
+    return f"{os.cpu_count()} × {model.group(1) if model else platform.machine()}, PostgreSQL {version}"
+
+
+def heading(load):
+    """The command, the machine, the day."""
+    command = "./dev bench" + "".join(f" {a}" for a in sys.argv[1:] if a != "--write")
+    return f"`{command}` on {machine()}; {time.strftime('%Y-%m-%d')}. {load.text()}"
+
+
+def write_document(row, text):
+    begin, end = f"<!-- ./dev bench {row} --write: begin -->", f"<!-- ./dev bench {row} --write: end -->"
+    with open(DOCUMENT, encoding="utf-8") as f:
+        old = f.read()
+    with open(DOCUMENT, "w", encoding="utf-8") as f:
+        f.write(old[: old.index(begin) + len(begin)] + "\n" + text + "\n" + old[old.index(end) :])

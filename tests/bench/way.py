@@ -1,0 +1,128 @@
+"""
+The whole way: messages posted over HTTP, stored, sent, recorded and reported.
+
+Postfix's smtp-sink is the relay; a tenant's web server takes the reports. Beside it, in the same run and into the same
+sink, smtp-source -d: what a program that only sends reaches. Each round checks that every message came exactly once and was
+reported exactly once.
+"""
+
+import collections
+import json
+import os
+import re
+import statistics
+import subprocess
+import tempfile
+import time
+
+import rig
+from support.smtpsink import SMTP_SOURCE, SmtpSink
+from support.store import Store
+from support.waiting import wait_for
+
+
+def add_arguments(parser):
+    parser.add_argument("--messages", type=int, default=10000)
+    parser.add_argument("--batch", type=int, default=500, help="messages a request (default 500)")
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--connections", type=int, default=20, help="of the account, and sessions of smtp-source (default 20)")
+
+
+def measure_source(sink, arguments):
+    """Messages a second that smtp-source -d puts into the sink."""
+    began = time.monotonic()
+    subprocess.run([SMTP_SOURCE, "-d", "-s", str(arguments.connections), "-l", str(rig.BODY_OCTETS), "-m", str(arguments.messages),
+                    "-f", "sender@example.com", "-t", "rcpt@example.net", f"127.0.0.1:{sink.port}"], check=True)
+    return arguments.messages / (time.monotonic() - began)
+
+
+def make_batches(number, arguments):
+    ids = [f"r{number}-{i}" for i in range(arguments.messages)]
+    messages = [rig.message("bench", i) for i in ids]
+    size = arguments.batch
+    return ids, [json.dumps({"messages": messages[at : at + size]}).encode() for at in range(0, len(messages), size)]
+
+
+def measure_round(number, api, sink, store, arguments):
+    """One round of the whole way; seconds from the first post to: all accepted, all taken by the relay, all reported."""
+    ids, batches = make_batches(number, arguments)
+    wanted = set(ids)
+    source_rate = measure_source(sink, arguments)
+    before = len(sink.ids())
+    began = time.monotonic()
+    for raw in batches:
+        answer = api.request("POST", "/commands/add-messages", raw=raw, query={"tenant_id": "bench"})
+        assert answer.status == 200 and answer.json["rejected"] == [], answer
+    accepted = time.monotonic() - began
+    # Asked rarely: reading the sink's file takes the processor away from those who are measured.
+    wait_for(lambda: len(sink.ids()) - before >= len(ids), "all mails at the sink", rig.PATIENCE_S, 0.1)
+    sent = time.monotonic() - began
+    wait_for(lambda: store.count() >= number * arguments.messages, "all reports", rig.PATIENCE_S, 0.05)
+    reported = time.monotonic() - began
+    check_exactly_once(wanted, sink, store)
+    return {"smtp-source -d": source_rate, "accepted": len(ids) / accepted, "sent": len(ids) / sent,
+            "reported": len(ids) / reported}
+
+
+def check_exactly_once(wanted, sink, store):
+    at_sink = collections.Counter(i for i in sink.ids() if i in wanted)
+    told = collections.Counter(e["id"] for e in store.entries() if e["id"] in wanted and e.get("sent_ts"))
+    for where, found in (("at the sink", at_sink), ("reported", told)):
+        assert set(found) == wanted, f"{len(wanted - set(found))} messages are missing {where}"
+        twice = [i for i, n in found.items() if n > 1]
+        assert not twice, f"{len(twice)} messages came more than once {where}: {twice[:5]}"
+
+
+class CountingStore(Store):
+    def count(self):
+        with self.lock:
+            return sum(len(report) for report in self.reports)
+
+
+def peak_memory_mb(name):
+    """The most resident memory that a program of the home has had."""
+    with open(os.path.join(rig.HOME, "pid", name), encoding="ascii") as f:
+        pid = f.read().split()[0]
+    with open(f"/proc/{pid}/status", encoding="ascii") as f:
+        return int(re.search(r"VmHWM:\s+(\d+) kB", f.read()).group(1)) / 1024
+
+
+def report_text(rounds, memory, arguments):
+    def line(name, key):
+        return f"| {name} | {rig.spread([r[key] for r in rounds])} |"
+
+    ratio = statistics.median(r["reported"] / r["smtp-source -d"] for r in rounds)
+    return "\n".join([
+        f"{arguments.messages:,} messages of 1 KB text, one recipient each, posted in batches of {arguments.batch} one after the"
+        f" other; {arguments.workers} worker(s), {arguments.connections} connections; {len(rounds)} rounds. In every round each message"
+        " was at the sink exactly once and reported exactly once.",
+        "",
+        "| messages a second, from the first post until all are … | median | lowest – highest |",
+        "|---|---|---|",
+        line("accepted: stored, and answered with 200", "accepted"),
+        line("sent: taken by the relay", "sent"),
+        line("reported: acknowledged by the tenant", "reported"),
+        line("for comparison: `smtp-source -d` into the same sink, sending only", "smtp-source -d"),
+        "",
+        f"The whole way reaches {ratio:.2f} of `smtp-source -d`. Peak memory: " + ", ".join(
+            f"{name} {mb:.0f} MB" for name, mb in memory.items()) + ".",
+    ])
+
+
+def measure(arguments):
+    store = CountingStore()
+    with tempfile.TemporaryDirectory(prefix="mpbench-", dir=rig.MEMORY) as directory:
+        sink = SmtpSink(directory)
+        try:
+            admin = rig.start(arguments.workers)
+            api = rig.add_tenant(admin, "bench", client_base_url=store.url, client_sync_path="/proxy_sync")
+            rig.add_account(api, "main", "127.0.0.1", sink.port, max_connections=arguments.connections, batch_size=1000)
+            rounds = []
+            for number in range(1, arguments.rounds + 1):
+                rounds.append(measure_round(number, api, sink, store, arguments))
+                rig.progress(f"round {number}: " + ", ".join(f"{k} {v:,.0f}/s" for k, v in rounds[-1].items()))
+            memory = {name: peak_memory_mb(name) for name in ["server"] + [f"worker-{n + 1}" for n in range(arguments.workers)]}
+        finally:
+            sink.close()
+            store.close()
+    return report_text(rounds, memory, arguments)
