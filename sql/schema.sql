@@ -900,8 +900,8 @@ BEGIN
         reason := 'domain is not an internationalised name: string contains a disallowed character';
         RETURN;
     END IF;
-    domain := (SELECT string_agg(CASE WHEN l.label ~ '[^\u0001-\u007f]' THEN mailproxy.intake_punycode(l.label) ELSE l.label END,
-                                 '.' ORDER BY l.place)
+    domain := (SELECT coalesce(string_agg(CASE WHEN l.label ~ '[^\u0001-\u007f]' THEN mailproxy.intake_punycode(l.label) ELSE l.label END,
+                                 '.' ORDER BY l.place), '')
                  FROM string_to_table(mapped, '.') WITH ORDINALITY AS l (label, place));
 END $$;
 
@@ -1240,7 +1240,7 @@ BEGIN
         from_reason := checked.reason;
         domain := checked.domain;
     END IF;
-    mime_id := regexp_replace(btrim(message ->> 'message_id', E' \t'), '^<(.+)>$', '\1');
+    mime_id := regexp_replace(btrim(message ->> 'message_id', E' \t'), '^<(.*)>$', '\1');
     draft.reason := coalesce(
         'invalid id: ' || mailproxy.intake_line_reason(message -> 'id', 255),
         'invalid batch_code: ' || mailproxy.intake_text_reason(message -> 'batch_code', false),
@@ -1370,7 +1370,7 @@ BEGIN
     END IF;
     FOR word IN SELECT m FROM regexp_matches(phrase, '=\?[^?]+\?([QqBb])\?([^? ]*)\?=', 'g') AS m LOOP
         IF lower(word[1]) = 'q' THEN
-            octets := octets || ' ' || lower(regexp_replace(word[2], '.*?=([0-9A-Fa-f]{2})|.+', ' \1', 'g'));
+            octets := octets || coalesce((SELECT string_agg(' ' || lower(m[1]), '') FROM regexp_matches(word[2], '=([0-9A-Fa-f]{2})', 'g') AS m), '');
         ELSIF word[2] ~ '^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$' THEN
             octets := octets || regexp_replace(encode(decode(word[2], 'base64'), 'hex'), '(..)', ' \1', 'g');
         END IF;
@@ -1425,7 +1425,7 @@ BEGIN
         reason := 'domain is longer than 253 octets';
         RETURN;
     END IF;
-    FOREACH label IN ARRAY string_to_array(domain, '.') LOOP
+    FOREACH label IN ARRAY string_to_array(domain, '.') || CASE WHEN domain = '' THEN '{""}' ELSE '{}' END::text[] LOOP
         reason := CASE WHEN label = '' THEN 'domain has an empty label'
                        WHEN length(label) > 63 THEN 'domain has a label longer than 63 octets'
                        WHEN label ~ '^-|-$' THEN 'domain has a label with a hyphen at an end'
@@ -1654,21 +1654,21 @@ CREATE FUNCTION mailproxy.intake_integer(value jsonb) RETURNS bigint
 DECLARE
     plain  text := value #>> '{}';
     number numeric;
+    double double precision; -- what the API reads a number as
 BEGIN
     CASE jsonb_typeof(value)
     WHEN 'boolean' THEN
         RETURN plain::boolean::integer;
     WHEN 'number' THEN
-        number := plain::numeric;
+        double := CASE WHEN abs(plain::numeric) < 1e20 THEN plain END;
+        RETURN CASE WHEN double = trunc(double) AND double >= -2 ^ 63 AND double < 2 ^ 63 THEN double END;
     WHEN 'string' THEN
-        IF length(plain) > 1000 OR plain !~ '^[ \t\r\n]*[-+]?[0-9]+(\.0+)?[ \t\r\n]*$' THEN
-            RETURN NULL;
-        END IF;
-        number := btrim(plain, E' \t\r\n')::numeric;
+        number := CASE WHEN length(plain) < 1000 AND plain ~ '^[ \t\r\n]*[-+]?[0-9]+(\.0+)?[ \t\r\n]*$'
+                       THEN btrim(plain, E' \t\r\n') END;
+        RETURN CASE WHEN number BETWEEN -9223372036854775808 AND 9223372036854775807 THEN number END;
     ELSE
         RETURN NULL;
     END CASE;
-    RETURN CASE WHEN number = trunc(number) AND number BETWEEN -9223372036854775808 AND 9223372036854775807 THEN number END;
 END $_$;
 
 --

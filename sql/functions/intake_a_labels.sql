@@ -20,8 +20,8 @@ BEGIN
         reason := 'domain is not an internationalised name: string contains a disallowed character';
         RETURN;
     END IF;
-    domain := (SELECT string_agg(CASE WHEN l.label ~ '[^\u0001-\u007f]' THEN mailproxy.intake_punycode(l.label) ELSE l.label END,
-                                 '.' ORDER BY l.place)
+    domain := (SELECT coalesce(string_agg(CASE WHEN l.label ~ '[^\u0001-\u007f]' THEN mailproxy.intake_punycode(l.label) ELSE l.label END,
+                                 '.' ORDER BY l.place), '')
                  FROM string_to_table(mapped, '.') WITH ORDINALITY AS l (label, place));
 END $$;
 COMMENT ON FUNCTION mailproxy.intake_a_labels(text) IS 'reason: why this is no internationalised domain; or domain: the same in A-labels, still to be checked as any other.';

@@ -19,7 +19,7 @@ BEGIN
         from_reason := checked.reason;
         domain := checked.domain;
     END IF;
-    mime_id := regexp_replace(btrim(message ->> 'message_id', E' \t'), '^<(.+)>$', '\1');
+    mime_id := regexp_replace(btrim(message ->> 'message_id', E' \t'), '^<(.*)>$', '\1');
     draft.reason := coalesce(
         'invalid id: ' || mailproxy.intake_line_reason(message -> 'id', 255),
         'invalid batch_code: ' || mailproxy.intake_text_reason(message -> 'batch_code', false),

@@ -12,7 +12,7 @@ BEGIN
     END IF;
     FOR word IN SELECT m FROM regexp_matches(phrase, '=\?[^?]+\?([QqBb])\?([^? ]*)\?=', 'g') AS m LOOP
         IF lower(word[1]) = 'q' THEN
-            octets := octets || ' ' || lower(regexp_replace(word[2], '.*?=([0-9A-Fa-f]{2})|.+', ' \1', 'g'));
+            octets := octets || coalesce((SELECT string_agg(' ' || lower(m[1]), '') FROM regexp_matches(word[2], '=([0-9A-Fa-f]{2})', 'g') AS m), '');
         ELSIF word[2] ~ '^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$' THEN
             octets := octets || regexp_replace(encode(decode(word[2], 'base64'), 'hex'), '(..)', ' \1', 'g');
         END IF;

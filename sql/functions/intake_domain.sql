@@ -36,7 +36,7 @@ BEGIN
         reason := 'domain is longer than 253 octets';
         RETURN;
     END IF;
-    FOREACH label IN ARRAY string_to_array(domain, '.') LOOP
+    FOREACH label IN ARRAY string_to_array(domain, '.') || CASE WHEN domain = '' THEN '{""}' ELSE '{}' END::text[] LOOP
         reason := CASE WHEN label = '' THEN 'domain has an empty label'
                        WHEN length(label) > 63 THEN 'domain has a label longer than 63 octets'
                        WHEN label ~ '^-|-$' THEN 'domain has a label with a hyphen at an end'

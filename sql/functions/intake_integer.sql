@@ -5,20 +5,20 @@ AS $$
 DECLARE
     plain  text := value #>> '{}';
     number numeric;
+    double double precision; -- what the API reads a number as
 BEGIN
     CASE jsonb_typeof(value)
     WHEN 'boolean' THEN
         RETURN plain::boolean::integer;
     WHEN 'number' THEN
-        number := plain::numeric;
+        double := CASE WHEN abs(plain::numeric) < 1e20 THEN plain END;
+        RETURN CASE WHEN double = trunc(double) AND double >= -2 ^ 63 AND double < 2 ^ 63 THEN double END;
     WHEN 'string' THEN
-        IF length(plain) > 1000 OR plain !~ '^[ \t\r\n]*[-+]?[0-9]+(\.0+)?[ \t\r\n]*$' THEN
-            RETURN NULL;
-        END IF;
-        number := btrim(plain, E' \t\r\n')::numeric;
+        number := CASE WHEN length(plain) < 1000 AND plain ~ '^[ \t\r\n]*[-+]?[0-9]+(\.0+)?[ \t\r\n]*$'
+                       THEN btrim(plain, E' \t\r\n') END;
+        RETURN CASE WHEN number BETWEEN -9223372036854775808 AND 9223372036854775807 THEN number END;
     ELSE
         RETURN NULL;
     END CASE;
-    RETURN CASE WHEN number = trunc(number) AND number BETWEEN -9223372036854775808 AND 9223372036854775807 THEN number END;
 END $$;
 COMMENT ON FUNCTION mailproxy.intake_integer(jsonb) IS 'A whole number from a JSON number, boolean or text; null: it is none, or beyond 64 bits.';

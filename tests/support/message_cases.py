@@ -15,6 +15,7 @@ HOSTILE_ADDRESSES = [
     "x" * 65 + "@b.test", "a@" + "b" * 64 + ".test", "a@" + "b." * 130 + "test", "a@b.test\r\nRCPT TO:<evil@x.test>",
     "a@b.test\nBcc: evil@x.test", "a\x00@b.test", "Ann <a@b.test", "<a@b.test> trailing", "a@b.test>", "a@[300.1.1.1]",
     "\"unclosed@b.test", "a@b_c.test", ".a@b.test", "a..b@c.test", "a.@b.test",
+    "=?utf-8?q?a=0D=0ABcc:?= <a@b.test>", "=?utf-8?b?YQpi?= <a@b.test>", "=?utf-8?q?a=1B?= <a@b.test>", "a@\u00ad",
 ]
 INVALID = (
     [("from", v) for v in HOSTILE_ADDRESSES]
@@ -48,15 +49,15 @@ INVALID = (
 
 # Fields of messages that are taken.
 ACCEPTED = [
-    {"from": "Ann <ann@example.com>"}, {"from": "Jürgen Müller <j@example.com>"}, {"from": "jürgen@bücher.example"},
+    {"from": "Ann <ann@example.com>"}, {"from": "=?utf-8?q?J=C3=BCrgen?= <j@example.com>"}, {"from": "Jürgen Müller <j@example.com>"}, {"from": "jürgen@bücher.example"},
     {"to": "a@b.test, c@d.test"}, {"to": ["Ann the first <a@b.test>", "", "c@d.test"]},
     {"to": ["\"Doe, John\" <j@b.test>"]}, {"to": ["\"quoted part\"@b.test"]}, {"to": ["a@[192.0.2.1]"]},
     {"to": ["用户@例子.test"]}, {"cc": None, "bcc": None, "reply_to": None, "return_path": None, "headers": None,
                                  "attachments": None, "batch_code": None, "deferred_ts": None, "priority": None,
                                  "message_id": None, "content_type": None, "body": None},
-    {"reply_to": "a@b.test, c@d.test"}, {"return_path": "<>"}, {"return_path": ""}, {"message_id": "GNR_12345"},
+    {"reply_to": "a@b.test, c@d.test"}, {"return_path": "<>"}, {"return_path": ""}, {"message_id": "GNR_12345"}, {"message_id": "<>"},
     {"headers": {"X-Number": 5, "X-Null": None, "X-True": True, "List-Unsubscribe": "<https://x.test>"}},
-    {"content_type": "anything"}, {"body": ""}, {"unknown": {"deep": [1, 2, 3]}}, {"deferred_ts": 1}, {"deferred_ts": "1"},
+    {"content_type": "anything"}, {"body": ""}, {"unknown": {"deep": [1, 2, 3]}}, {"deferred_ts": 1}, {"deferred_ts": "1"}, {"deferred_ts": -2**63},
     {"batch_code": "x" * 64}, {"batch_code": "\u00e4" * 64}, {"id": "x" * 255}, {"id": "\u00e4" * 127}, {"id": "a b/c?d,e:f"}, {"subject": "ä" * 2000},
     {"attachments": []}, {"attachments": [{"filename": "a.txt", "content": "YQ=="}]},
     {"attachments": [{"content": "YQ"}]}, {"attachments": [{"filename": "a", "storage_path": "base64:YQ==", "colour": 1}]},
