@@ -71,6 +71,23 @@ CREATE TYPE mailproxy.draft AS (
 COMMENT ON TYPE mailproxy.draft IS 'A message on its way through mailproxy.send_batch(): its place in the batch from 1, the id as it came, why it is rejected, and what is stored of it, with the octets of attachments that came with it. It is open until it has a reason, is superseded by a later one with the same id, or has a message_pk.';
 
 --
+-- Name: effect; Type: TYPE; Schema: mailproxy; Owner: -
+--
+
+CREATE TYPE mailproxy.effect AS (
+	messages bigint,
+	busy bigint,
+	remaining bigint,
+	examples text[]
+);
+
+--
+-- Name: TYPE effect; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON TYPE mailproxy.effect IS 'What a function for operators did, or would do: to how many messages; how many more it was meant for were in a worker''s hands and left alone; how many are left for the next call (max_messages); ids of up to five of the first.';
+
+--
 -- Name: event_type; Type: TYPE; Schema: mailproxy; Owner: -
 --
 
@@ -211,6 +228,25 @@ CREATE TYPE mailproxy.slots AS (
 COMMENT ON TYPE mailproxy.slots IS 'How many messages of an account may be claimed; null: another claim is at it. connections: how many the worker may hold. No slots: at_limit tells whether a limit is why, closed_until when that will change, recheck_at when to look again, for what is under way may come back untaken, reason what a person may be told.';
 
 --
+-- Name: account_tell_pause(); Type: FUNCTION; Schema: mailproxy; Owner: -
+--
+
+CREATE FUNCTION mailproxy.account_tell_pause() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+    UPDATE mailproxy.instance SET suspension_seq = suspension_seq + 1;
+    RETURN NULL;
+END $$;
+
+--
+-- Name: FUNCTION account_tell_pause(); Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON FUNCTION mailproxy.account_tell_pause() IS 'Trigger: workers hand back what they have not begun of an account that is paused, and claim again when it is resumed.';
+
+--
 -- Name: attempt_bounds_ms(); Type: FUNCTION; Schema: mailproxy; Owner: -
 --
 
@@ -251,6 +287,71 @@ $$;
 --
 
 COMMENT ON FUNCTION mailproxy.audit(of_tenant text) IS 'For each tenant, or the one that is named: messages stored, those in each final state, and those with a queue row. accepted = sent + error + cancelled + queued, and balanced says that each message has exactly one of a final state and a queue row. One statement, hence one snapshot: true at any moment, also under load. Reads all of message and queue: some 1.5 s a million.';
+
+--
+-- Name: cancel(text, text, text, text[], text, boolean, integer, text); Type: FUNCTION; Schema: mailproxy; Owner: -
+--
+
+CREATE FUNCTION mailproxy.cancel(tenant_id text, account_id text DEFAULT NULL::text, batch_code text DEFAULT NULL::text, message_ids text[] DEFAULT NULL::text[], reply_class text DEFAULT NULL::text, dry_run boolean DEFAULT true, max_messages integer DEFAULT 10000, reason text DEFAULT 'cancelled by the operator'::text) RETURNS mailproxy.effect
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET jit TO 'off'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    done     mailproxy.effect;
+    pks      bigint[];
+    matching bigint;
+BEGIN
+    WITH f AS MATERIALIZED (
+        SELECT * FROM mailproxy.match_messages('{queued}', cancel.tenant_id, cancel.account_id, cancel.batch_code, message_ids, reply_class)
+    ), chosen AS (
+        SELECT f.message_pk, f.message_id FROM f WHERE NOT f.leased ORDER BY f.message_pk LIMIT max_messages
+    )
+    SELECT count(*) FILTER (WHERE NOT f.leased), count(*) FILTER (WHERE f.leased), ARRAY(SELECT c.message_pk FROM chosen c),
+           ARRAY(SELECT c.message_id FROM chosen c LIMIT 5)
+      INTO matching, done.busy, pks, done.examples
+      FROM f;
+    IF NOT dry_run THEN
+        pks := ARRAY(SELECT q.message_pk FROM mailproxy.queue q
+                      WHERE q.message_pk = ANY (pks) AND q.state <> 'leased'
+                      ORDER BY q.message_pk
+                        FOR UPDATE);
+    END IF;
+    done.messages := cardinality(pks);
+    done.remaining := matching - done.messages;
+    IF dry_run OR done.messages = 0 THEN
+        RETURN done;
+    END IF;
+    DELETE FROM mailproxy.queue q WHERE q.message_pk = ANY (pks);
+    UPDATE mailproxy.message m
+       SET state = 'cancelled', finished_at = now(), updated_at = now(),
+           reason = cancel.reason || coalesce('; sent before that to ' || (
+               SELECT string_agg(s.recipient ->> 'address', ', ')
+                 FROM jsonb_array_elements(m.settled) AS s (recipient) WHERE s.recipient ->> 'outcome' = 'sent'), '')
+     WHERE m.message_pk = ANY (pks);
+    INSERT INTO mailproxy.event (message_pk, event_at, event_type, tenant_id, description, metadata)
+    SELECT m.message_pk, now(), 'error', m.tenant_id, m.reason,
+           (SELECT jsonb_build_object('refused', jsonb_agg(s.recipient - 'outcome'))
+              FROM jsonb_array_elements(m.settled) AS s (recipient) WHERE s.recipient ->> 'outcome' = 'error'
+            HAVING count(*) > 0)
+      FROM mailproxy.message m
+     WHERE m.message_pk = ANY (pks)
+     ORDER BY m.message_pk;
+    UPDATE mailproxy.tenant_sync s SET news_seq = s.news_seq + 1 WHERE s.tenant_id = cancel.tenant_id;
+    PERFORM pg_notify('mailproxy_wake', '');
+    PERFORM mailproxy.log_operation('cancelMessages', cancel.tenant_id,
+                                    jsonb_build_object('tenant_id', cancel.tenant_id, 'account_id', cancel.account_id, 'batch_code', cancel.batch_code,
+                                                       'message_ids', message_ids, 'reply_class', reply_class, 'reason', cancel.reason), done);
+    RETURN done;
+END $$;
+
+--
+-- Name: FUNCTION cancel(tenant_id text, account_id text, batch_code text, message_ids text[], reply_class text, dry_run boolean, max_messages integer, reason text); Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON FUNCTION mailproxy.cancel(tenant_id text, account_id text, batch_code text, message_ids text[], reply_class text, dry_run boolean, max_messages integer, reason text) IS 'Messages that wait (all of the tenant''s, or of this account, batch, with one of these ids, whose last attempt was answered ''4xx'', ''450'', ''4.7.1'' or, by ''none'', not at all) are not sent any more: they become cancelled, which their tenant is told as an error with this reason. Recipients that have it already are named in the reason. Shows what it would do unless dry_run is false; repeat it until messages is 0. SELECT * FROM mailproxy.cancel(''shop'', batch_code => ''spring'', dry_run => false)';
 
 --
 -- Name: count_queue(); Type: FUNCTION; Schema: mailproxy; Owner: -
@@ -407,6 +508,7 @@ CREATE FUNCTION mailproxy.explain_account(of_tenant text, of_account text) RETUR
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
     SELECT CASE h.state
+                WHEN 'paused' THEN format('Account %s is paused: %s. Nothing of it is sent until mailproxy.resume().', of_account, h.reason)
                 WHEN 'backed off' THEN format('Account %s is passed by until %s (failures in a row: %s%s): %s. Sooner: run-now, or an update of the account.',
                                               of_account, mailproxy.explain_time(h.next_try_at), h.failures,
                                               ', since ' || mailproxy.explain_time(h.failing_since), coalesce(h.reason, 'nobody knows why'))
@@ -2192,6 +2294,146 @@ END $$;
 COMMENT ON FUNCTION mailproxy.lock_suspended(message_pks bigint[]) IS 'Of these messages, those whose batch is suspended. No batch of their tenants can be suspended or activated until the transaction ends. To be called before their queue rows are locked, for rows that are about to leave a worker''s hands: held or ready.';
 
 --
+-- Name: log_operation(text, text, jsonb, mailproxy.effect); Type: FUNCTION; Schema: mailproxy; Owner: -
+--
+
+CREATE FUNCTION mailproxy.log_operation(endpoint text, of_tenant text, asked jsonb, done mailproxy.effect) RETURNS void
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    INSERT INTO mailproxy.command_log (endpoint, tenant_id, actor, response_status, payload)
+    SELECT endpoint, of_tenant, session_user, 200,
+           jsonb_strip_nulls(asked || jsonb_build_object('message_ids', i.first, 'message_ids_count', i.more,
+                                                         'messages', done.messages, 'busy', done.busy))::json
+      FROM (SELECT jsonb_agg(u.id ORDER BY u.place) FILTER (WHERE u.place <= 100) AS first,
+                   CASE WHEN count(*) > 100 THEN count(*) END AS more
+              FROM jsonb_array_elements(coalesce(nullif(asked -> 'message_ids', 'null'), '[]')) WITH ORDINALITY AS u (id, place)) i
+$$;
+
+--
+-- Name: FUNCTION log_operation(endpoint text, of_tenant text, asked jsonb, done mailproxy.effect); Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON FUNCTION mailproxy.log_operation(endpoint text, of_tenant text, asked jsonb, done mailproxy.effect) IS 'A row of the command log: who is the session''s user, what the parameters (of message_ids the first hundred) and what came of it. Last in its function: it waits for nobody.';
+
+--
+-- Name: match_messages(mailproxy.message_state[], text, text, text, text[], text); Type: FUNCTION; Schema: mailproxy; Owner: -
+--
+
+CREATE FUNCTION mailproxy.match_messages(states mailproxy.message_state[], of_tenant text, of_account text, of_batch text, of_ids text[], of_reply text) RETURNS TABLE(message_pk bigint, created_at timestamp with time zone, message_id text, account_id text, priority smallint, leased boolean)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET jit TO 'off'
+    SET plan_cache_mode TO 'force_custom_plan'
+    AS $_$
+#variable_conflict use_column
+BEGIN
+    IF NOT EXISTS (SELECT FROM mailproxy.tenant t WHERE t.tenant_id = of_tenant) THEN
+        RAISE no_data_found USING MESSAGE = format('there is no tenant %s', coalesce(quote_literal(of_tenant), 'null: name one'));
+    ELSIF of_account IS NOT NULL
+          AND NOT EXISTS (SELECT FROM mailproxy.account a WHERE a.tenant_id = of_tenant AND a.account_id = of_account) THEN
+        RAISE no_data_found USING MESSAGE = format('tenant %L has no account %L', of_tenant, of_account);
+    ELSIF of_reply !~ '^([245]xx|[245][0-9]{2}|[245]\.[0-9]{1,3}\.[0-9]{1,3}|none)$' THEN
+        RAISE invalid_parameter_value USING MESSAGE = format('reply_class %L is none of ''4xx'', ''550'', ''5.7.1'', ''none''', of_reply);
+    END IF;
+    IF states = '{queued}' AND of_ids IS NULL AND of_batch IS NULL THEN -- by an index of each state a queue row can have
+        RETURN QUERY
+        SELECT m.message_pk, m.created_at, m.message_id, m.account_id, m.priority, q.leased
+          FROM (SELECT r.message_pk, false AS leased FROM mailproxy.queue r
+                 WHERE r.state = 'ready' AND r.tenant_id = of_tenant AND (of_account IS NULL OR r.account_id = of_account)
+                 UNION ALL
+                SELECT r.message_pk, false FROM mailproxy.queue r
+                 WHERE r.state = 'scheduled' AND r.tenant_id = of_tenant AND (of_account IS NULL OR r.account_id = of_account)
+                 UNION ALL
+                SELECT r.message_pk, false FROM mailproxy.queue r
+                 WHERE r.state = 'held' AND r.tenant_id = of_tenant AND (of_account IS NULL OR r.account_id = of_account)
+                 UNION ALL
+                SELECT r.message_pk, true FROM mailproxy.queue r
+                 WHERE r.state = 'leased' AND r.tenant_id = of_tenant AND (of_account IS NULL OR r.account_id = of_account)) q
+          JOIN mailproxy.message m ON m.message_pk = q.message_pk
+         WHERE of_reply IS NULL OR mailproxy.reply_matches(of_reply, m.message_pk, m.reply_code, m.reason);
+    ELSE
+        RETURN QUERY
+        SELECT m.message_pk, m.created_at, m.message_id, m.account_id, m.priority,
+               m.state = 'queued' AND EXISTS (SELECT FROM mailproxy.queue q WHERE q.message_pk = m.message_pk AND q.state = 'leased')
+          FROM mailproxy.message m
+         WHERE m.tenant_id = of_tenant AND m.state = ANY (states)
+           AND (of_account IS NULL OR m.account_id = of_account)
+           AND (of_batch IS NULL OR m.batch_code = of_batch)
+           AND (of_ids IS NULL OR m.message_id = ANY (of_ids))
+           AND (of_reply IS NULL OR mailproxy.reply_matches(of_reply, m.message_pk, m.reply_code, m.reason));
+    END IF;
+END $_$;
+
+--
+-- Name: FUNCTION match_messages(states mailproxy.message_state[], of_tenant text, of_account text, of_batch text, of_ids text[], of_reply text); Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON FUNCTION mailproxy.match_messages(states mailproxy.message_state[], of_tenant text, of_account text, of_batch text, of_ids text[], of_reply text) IS 'A tenant''s messages in one of these states, of this account, batch, with one of these ids, whose last attempt was answered like this (reply_matches); null: any. leased: a worker has it in its hands. An unknown tenant or account is an error.';
+
+--
+-- Name: pause(text, text, text, text, boolean); Type: FUNCTION; Schema: mailproxy; Owner: -
+--
+
+CREATE FUNCTION mailproxy.pause(tenant_id text, account_id text DEFAULT NULL::text, batch_code text DEFAULT NULL::text, reason text DEFAULT NULL::text, dry_run boolean DEFAULT false) RETURNS mailproxy.effect
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    done    mailproxy.effect;
+    before  text[];
+    codes   text[];
+    changes boolean;
+BEGIN
+    IF pause.account_id IS NOT NULL AND pause.batch_code IS NOT NULL THEN
+        RAISE invalid_parameter_value USING MESSAGE = 'name an account or a batch, not both';
+    END IF;
+    SELECT count(*) FILTER (WHERE NOT f.leased), count(*) FILTER (WHERE f.leased), 0,
+           (array_agg(f.message_id ORDER BY f.message_pk) FILTER (WHERE NOT f.leased))[1:5]
+      INTO done
+      FROM mailproxy.match_messages('{queued}', pause.tenant_id, pause.account_id, pause.batch_code, NULL, NULL) f;
+    IF pause.account_id IS NOT NULL THEN
+        SELECT a.paused_at IS NULL OR coalesce(a.paused_reason <> pause.reason, false) INTO changes
+          FROM mailproxy.account a
+         WHERE a.tenant_id = pause.tenant_id AND a.account_id = pause.account_id
+           FOR NO KEY UPDATE;
+    ELSE
+        SELECT t.suspended_batches INTO before FROM mailproxy.tenant t WHERE t.tenant_id = pause.tenant_id FOR NO KEY UPDATE;
+        codes := CASE WHEN pause.batch_code IS NULL OR '*' = ANY (before) THEN '{*}'
+                      ELSE ARRAY(SELECT DISTINCT s.code COLLATE "C" FROM unnest(before || pause.batch_code) AS s (code) ORDER BY 1) END;
+        changes := before <> codes;
+        IF cardinality(codes) > 1000 THEN
+            RAISE program_limit_exceeded USING MESSAGE = 'no more than 1000 batches of a tenant may be paused: pause the whole tenant';
+        END IF;
+    END IF;
+    IF NOT changes THEN
+        RETURN (0, done.busy, 0, NULL)::mailproxy.effect;
+    END IF;
+    IF NOT dry_run THEN
+        IF pause.account_id IS NOT NULL THEN
+            UPDATE mailproxy.account a SET paused_at = coalesce(a.paused_at, now()),
+                   paused_reason = coalesce(pause.reason, a.paused_reason, 'by the operator')
+             WHERE a.tenant_id = pause.tenant_id AND a.account_id = pause.account_id;
+        ELSE
+            UPDATE mailproxy.tenant t SET suspended_batches = codes WHERE t.tenant_id = pause.tenant_id;
+        END IF;
+        PERFORM mailproxy.log_operation(
+            CASE WHEN pause.account_id IS NULL THEN 'suspend' ELSE 'pauseAccount' END, pause.tenant_id,
+            jsonb_build_object('tenant_id', pause.tenant_id, 'account_id', pause.account_id, 'batch_code', pause.batch_code,
+                               'reason', CASE WHEN pause.account_id IS NOT NULL THEN pause.reason END), done);
+    END IF;
+    RETURN done;
+END $$;
+
+--
+-- Name: FUNCTION pause(tenant_id text, account_id text, batch_code text, reason text, dry_run boolean); Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON FUNCTION mailproxy.pause(tenant_id text, account_id text, batch_code text, reason text, dry_run boolean) IS 'Send nothing more of a tenant, of one account or of one batch of it, until mailproxy.resume(). What waits goes on waiting (messages: how many), workers hand back what they have not begun; what is on its way to a relay at this moment (among busy) is ended. A tenant and a batch are what POST /commands/suspend suspends; an account''s messages are shown to the tenant as deferred, with the reason. Done already: 0 messages. SELECT * FROM mailproxy.pause(''shop'', account_id => ''main'', reason => ''the relay moves'')';
+
+--
 -- Name: polling_interval(integer, text, timestamp with time zone); Type: FUNCTION; Schema: mailproxy; Owner: -
 --
 
@@ -2228,6 +2470,110 @@ END $$;
 --
 
 COMMENT ON FUNCTION mailproxy.polling_interval(default_s integer, time_zone text, moment timestamp with time zone) IS 'Seconds between two polls of a tenant without news, by the rules at that moment; default_s while no rules are stored, 60 when no enabled rule matches, null (no polling) when none is enabled.';
+
+--
+-- Name: purge(text, text, text, text[], text, boolean, integer, interval, boolean); Type: FUNCTION; Schema: mailproxy; Owner: -
+--
+
+CREATE FUNCTION mailproxy.purge(tenant_id text, account_id text DEFAULT NULL::text, batch_code text DEFAULT NULL::text, message_ids text[] DEFAULT NULL::text[], reply_class text DEFAULT NULL::text, dry_run boolean DEFAULT true, max_messages integer DEFAULT 10000, older_than interval DEFAULT '00:00:00'::interval, untold boolean DEFAULT false) RETURNS mailproxy.effect
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET jit TO 'off'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    done     mailproxy.effect;
+    pks      bigint[];
+    matching bigint;
+BEGIN
+    WITH f AS MATERIALIZED (
+        SELECT * FROM mailproxy.match_messages('{sent,error,cancelled}', purge.tenant_id, purge.account_id, purge.batch_code, message_ids, reply_class)
+    ), chosen AS MATERIALIZED (
+        SELECT g.message_pk, g.message_id
+          FROM (SELECT f.message_pk, f.message_id, f.created_at FROM f ORDER BY f.message_pk) g
+         WHERE (SELECT m.finished_at FROM mailproxy.message m WHERE m.message_pk = g.message_pk) <= now() - older_than -- one by one
+           AND (untold OR (SELECT bool_and(e.reported_at IS NOT NULL) FROM mailproxy.event e
+                            WHERE e.message_pk = g.message_pk AND e.created_at >= g.created_at))
+         LIMIT max_messages -- no more than these are asked for their events
+    )
+    SELECT count(*), 0, ARRAY(SELECT c.message_pk FROM chosen c), ARRAY(SELECT c.message_id FROM chosen c LIMIT 5)
+      INTO matching, done.busy, pks, done.examples
+      FROM f;
+    IF NOT dry_run THEN
+        pks := ARRAY(SELECT m.message_pk FROM mailproxy.message m
+                      WHERE m.message_pk = ANY (pks) AND m.state <> 'queued'
+                      ORDER BY m.message_pk
+                        FOR UPDATE);
+    END IF;
+    done.messages := cardinality(pks);
+    done.remaining := matching - done.messages;
+    IF dry_run OR done.messages = 0 THEN
+        RETURN done;
+    END IF;
+    WITH removed AS (
+        DELETE FROM mailproxy.message m WHERE m.message_pk = ANY (pks) RETURNING m.message_pk, m.created_at
+    ), body AS (
+        DELETE FROM mailproxy.message_body b USING removed r WHERE b.message_pk = r.message_pk AND b.created_at = r.created_at
+    ), attachment AS (
+        DELETE FROM mailproxy.message_attachment c USING removed r WHERE c.message_pk = r.message_pk AND c.created_at = r.created_at
+    )
+    DELETE FROM mailproxy.event e USING removed r WHERE e.message_pk = r.message_pk AND e.created_at >= r.created_at;
+    PERFORM mailproxy.log_operation('purgeMessages', purge.tenant_id,
+                                    jsonb_build_object('tenant_id', purge.tenant_id, 'account_id', purge.account_id, 'batch_code', purge.batch_code,
+                                                       'message_ids', message_ids, 'reply_class', reply_class, 'older_than', older_than,
+                                                       'untold', untold), done);
+    RETURN done;
+END $$;
+
+--
+-- Name: FUNCTION purge(tenant_id text, account_id text, batch_code text, message_ids text[], reply_class text, dry_run boolean, max_messages integer, older_than interval, untold boolean); Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON FUNCTION mailproxy.purge(tenant_id text, account_id text, batch_code text, message_ids text[], reply_class text, dry_run boolean, max_messages integer, older_than interval, untold boolean) IS 'Messages that are final since older_than and told of (all of the tenant''s, or of this account, batch, with one of these ids, whose last attempt was answered like this) are removed with their content, attachments and events; attempts leave with their day. untold: also those that the tenant was not told of, which it then never is. remaining counts whatever matches otherwise, told of or not. Shows what it would do unless dry_run is false; repeat it until messages is 0. SELECT * FROM mailproxy.purge(''shop'', older_than => ''2 days'', dry_run => false)';
+
+--
+-- Name: reap_worker(bigint, boolean); Type: FUNCTION; Schema: mailproxy; Owner: -
+--
+
+CREATE FUNCTION mailproxy.reap_worker(epoch bigint, forced boolean DEFAULT false) RETURNS mailproxy.effect
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    w     record;
+    done  mailproxy.effect;
+    ended boolean;
+BEGIN
+    SELECT v.host, v.pid, v.ended_at, v.heartbeat_at, v.heartbeat_at >= now() - make_interval(secs => v.lease_s) AS fresh
+      INTO w FROM mailproxy.worker v WHERE v.epoch = reap_worker.epoch FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        RAISE no_data_found USING MESSAGE = format('there never was a worker %s', coalesce(reap_worker.epoch::text, 'null: name one'));
+    END IF;
+    ended := w.ended_at IS NOT NULL;
+    IF w.fresh AND NOT ended AND NOT forced THEN
+        RAISE object_in_use USING
+            MESSAGE = format('worker %s (pid %s on %s) was heard of at %s: it is alive', reap_worker.epoch, w.pid, w.host, w.heartbeat_at),
+            HINT = 'Stop it, or add forced => true: what it is just sending may then be sent twice.';
+    END IF;
+    UPDATE mailproxy.worker v SET ended_at = now(), ended_how = 'reaped', in_flight = 0
+     WHERE v.epoch = reap_worker.epoch AND NOT ended;
+    SELECT count(*), 0, 0, (array_agg(t.message_id ORDER BY t.message_pk))[1:5] INTO done
+      FROM mailproxy.take_over(ARRAY[reap_worker.epoch]) t;
+    IF NOT ended OR done.messages > 0 THEN
+        PERFORM pg_notify('mailproxy_wake', '');
+        PERFORM mailproxy.log_operation('reapWorker', NULL, jsonb_build_object('worker', reap_worker.epoch, 'forced', forced), done);
+    END IF;
+    RETURN done;
+END $$;
+
+--
+-- Name: FUNCTION reap_worker(epoch bigint, forced boolean); Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON FUNCTION mailproxy.reap_worker(epoch bigint, forced boolean) IS 'Do at once what happens to a worker without a heartbeat for lease_s seconds (worker.epoch names it): what it held is ready again, its attempts in doubt; messages: how many. For a machine that is known to be gone. A worker whose heartbeat is fresh is refused unless forced. SELECT * FROM mailproxy.reap_worker(7)';
 
 --
 -- Name: recheck_limits(); Type: FUNCTION; Schema: mailproxy; Owner: -
@@ -2294,6 +2640,287 @@ END $$;
 --
 
 COMMENT ON FUNCTION mailproxy.reject_ready(of_tenant text, of_account text, most integer) IS 'Messages of an account that are due become errors, because its limit is reached and its limit_behavior is reject; returns how many.';
+
+--
+-- Name: reply_matches(text, bigint, smallint, text); Type: FUNCTION; Schema: mailproxy; Owner: -
+--
+
+CREATE FUNCTION mailproxy.reply_matches(reply_class text, of_message bigint, code smallint, reason text) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    SELECT CASE WHEN reply_class = 'none' THEN code IS NULL AND reason IS NOT NULL
+                WHEN reply_class LIKE '_xx' THEN code / 100 = left(reply_class, 1)::integer
+                WHEN reply_class LIKE '_.%' THEN reply_class = (SELECT a.status FROM mailproxy.attempt a
+                                                                 WHERE a.message_pk = of_message
+                                                                 ORDER BY a.attempt_pk DESC LIMIT 1)
+                ELSE code = reply_class::smallint END
+$$;
+
+--
+-- Name: FUNCTION reply_matches(reply_class text, of_message bigint, code smallint, reason text); Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON FUNCTION mailproxy.reply_matches(reply_class text, of_message bigint, code smallint, reason text) IS 'Whether the last attempt at a message (message_pk, and its reply_code and reason) was answered by this: ''4xx'', ''550'', an enhanced status as ''5.7.1'' (RFC 3463), or ''none'': it failed without a reply.';
+
+--
+-- Name: reprioritise(text, integer, text, text, text[], text, boolean, integer); Type: FUNCTION; Schema: mailproxy; Owner: -
+--
+
+CREATE FUNCTION mailproxy.reprioritise(tenant_id text, to_priority integer, account_id text DEFAULT NULL::text, batch_code text DEFAULT NULL::text, message_ids text[] DEFAULT NULL::text[], reply_class text DEFAULT NULL::text, dry_run boolean DEFAULT true, max_messages integer DEFAULT 10000) RETURNS mailproxy.effect
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET jit TO 'off'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    done     mailproxy.effect;
+    pks      bigint[];
+    matching bigint;
+BEGIN
+    IF (to_priority BETWEEN 0 AND 3) IS NOT TRUE THEN
+        RAISE invalid_parameter_value USING MESSAGE = 'a priority is 0 (immediate), 1 (high), 2 (medium) or 3 (low)';
+    END IF;
+    WITH f AS MATERIALIZED (
+        SELECT * FROM mailproxy.match_messages('{queued}', reprioritise.tenant_id, reprioritise.account_id, reprioritise.batch_code, message_ids,
+                                               reply_class) g
+         WHERE g.priority <> to_priority
+    ), chosen AS (
+        SELECT f.message_pk, f.message_id FROM f WHERE NOT f.leased ORDER BY f.message_pk LIMIT max_messages
+    )
+    SELECT count(*) FILTER (WHERE NOT f.leased), count(*) FILTER (WHERE f.leased), ARRAY(SELECT c.message_pk FROM chosen c),
+           ARRAY(SELECT c.message_id FROM chosen c LIMIT 5)
+      INTO matching, done.busy, pks, done.examples
+      FROM f;
+    IF NOT dry_run THEN
+        pks := ARRAY(SELECT q.message_pk FROM mailproxy.queue q
+                      WHERE q.message_pk = ANY (pks) AND q.state <> 'leased'
+                      ORDER BY q.message_pk
+                        FOR UPDATE);
+    END IF;
+    done.messages := cardinality(pks);
+    done.remaining := matching - done.messages;
+    IF dry_run OR done.messages = 0 THEN
+        RETURN done;
+    END IF;
+    UPDATE mailproxy.queue q SET priority = to_priority WHERE q.message_pk = ANY (pks);
+    UPDATE mailproxy.message m SET priority = to_priority, updated_at = now() WHERE m.message_pk = ANY (pks);
+    PERFORM pg_notify('mailproxy_wake', '');
+    PERFORM mailproxy.log_operation('reprioritiseMessages', reprioritise.tenant_id,
+                                    jsonb_build_object('tenant_id', reprioritise.tenant_id, 'to_priority', to_priority,
+                                                       'account_id', reprioritise.account_id, 'batch_code', reprioritise.batch_code,
+                                                       'message_ids', message_ids, 'reply_class', reply_class), done);
+    RETURN done;
+END $$;
+
+--
+-- Name: FUNCTION reprioritise(tenant_id text, to_priority integer, account_id text, batch_code text, message_ids text[], reply_class text, dry_run boolean, max_messages integer); Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON FUNCTION mailproxy.reprioritise(tenant_id text, to_priority integer, account_id text, batch_code text, message_ids text[], reply_class text, dry_run boolean, max_messages integer) IS 'Messages that wait (all of the tenant''s, or of this account, batch, with one of these ids, whose last attempt was answered ''4xx'', ''450'', ''4.7.1'' or, by ''none'', not at all) get this priority, 0 to 3, as if they had come with it. Shows what it would do unless dry_run is false; repeat it until messages is 0. SELECT * FROM mailproxy.reprioritise(''shop'', 3, batch_code => ''spring'', dry_run => false)';
+
+--
+-- Name: requeue(text, text, text, text[], text, boolean, integer); Type: FUNCTION; Schema: mailproxy; Owner: -
+--
+
+CREATE FUNCTION mailproxy.requeue(tenant_id text, account_id text DEFAULT NULL::text, batch_code text DEFAULT NULL::text, message_ids text[] DEFAULT NULL::text[], reply_class text DEFAULT NULL::text, dry_run boolean DEFAULT true, max_messages integer DEFAULT 10000) RETURNS mailproxy.effect
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET jit TO 'off'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    done      mailproxy.effect;
+    pks       bigint[];
+    suspended bigint[];
+    matching  bigint;
+    bare      bigint;
+BEGIN
+    WITH f AS MATERIALIZED (
+        SELECT g.*, EXISTS (SELECT FROM mailproxy.message_body b
+                             WHERE b.message_pk = g.message_pk AND b.created_at = g.created_at) AS has_content
+          FROM mailproxy.match_messages('{error,cancelled}', requeue.tenant_id, requeue.account_id, requeue.batch_code, message_ids, reply_class) g
+    ), chosen AS (
+        SELECT f.message_pk, f.message_id FROM f WHERE f.has_content ORDER BY f.message_pk LIMIT max_messages
+    )
+    SELECT count(*) FILTER (WHERE f.has_content), count(*) FILTER (WHERE NOT f.has_content), 0,
+           ARRAY(SELECT c.message_pk FROM chosen c), ARRAY(SELECT c.message_id FROM chosen c LIMIT 5)
+      INTO matching, bare, done.busy, pks, done.examples
+      FROM f;
+    IF bare > 0 THEN
+        RAISE NOTICE 'content that is not stored any more: of % messages, which are left as they are', bare;
+    END IF;
+    IF NOT dry_run THEN
+        suspended := mailproxy.lock_suspended(pks);
+        pks := ARRAY(SELECT m.message_pk FROM mailproxy.message m
+                      WHERE m.message_pk = ANY (pks) AND m.state IN ('error', 'cancelled')
+                      ORDER BY m.message_pk
+                        FOR UPDATE);
+    END IF;
+    done.messages := cardinality(pks);
+    done.remaining := matching - done.messages;
+    IF dry_run OR done.messages = 0 THEN
+        RETURN done;
+    END IF;
+    DELETE FROM mailproxy.event e -- what the tenant was not told yet is not so any more
+     USING mailproxy.message m
+     WHERE m.message_pk = ANY (pks) AND e.message_pk = m.message_pk AND e.created_at >= m.created_at
+       AND e.event_type = 'error' AND e.reported_at IS NULL;
+    UPDATE mailproxy.message m
+       SET state = 'queued', finished_at = NULL, updated_at = now(), retries = 0, deferred_since = NULL, reply_code = NULL, reason = NULL,
+           settled = (SELECT jsonb_agg(s.recipient ORDER BY s.place)
+                        FROM jsonb_array_elements(m.settled) WITH ORDINALITY AS s (recipient, place)
+                       WHERE s.recipient ->> 'outcome' = 'sent')
+     WHERE m.message_pk = ANY (pks);
+    INSERT INTO mailproxy.queue (message_pk, due_at, priority, state, tenant_id, account_id)
+    SELECT m.message_pk, now(), m.priority, CASE WHEN m.message_pk = ANY (suspended) THEN 'held' ELSE 'ready' END::mailproxy.queue_state,
+           m.tenant_id, m.account_id
+      FROM mailproxy.message m
+     WHERE m.message_pk = ANY (pks)
+     ORDER BY m.message_pk;
+    PERFORM pg_notify('mailproxy_wake', '');
+    PERFORM mailproxy.log_operation('requeueMessages', requeue.tenant_id,
+                                    jsonb_build_object('tenant_id', requeue.tenant_id, 'account_id', requeue.account_id, 'batch_code', requeue.batch_code,
+                                                       'message_ids', message_ids, 'reply_class', reply_class), done);
+    RETURN done;
+END $$;
+
+--
+-- Name: FUNCTION requeue(tenant_id text, account_id text, batch_code text, message_ids text[], reply_class text, dry_run boolean, max_messages integer); Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON FUNCTION mailproxy.requeue(tenant_id text, account_id text, batch_code text, message_ids text[], reply_class text, dry_run boolean, max_messages integer) IS 'Messages in state error or cancelled (all of the tenant''s, or of this account, batch, with one of these ids, whose last attempt was answered ''5xx'', ''550'', ''5.7.1'' or, by ''none'', not at all) are tried again, now and with all their retries, under the same Message-ID. Recipients that have it already are not sent to again; those that were refused are. An error of which the tenant was not told yet is not told any more. Messages whose content has left are left alone, with a notice. Shows what it would do unless dry_run is false; repeat it until messages is 0. SELECT * FROM mailproxy.requeue(''shop'', reply_class => ''5.7.1'', dry_run => false)';
+
+--
+-- Name: reroute(text, text, text, text, text[], text, boolean, integer); Type: FUNCTION; Schema: mailproxy; Owner: -
+--
+
+CREATE FUNCTION mailproxy.reroute(tenant_id text, to_account text, account_id text DEFAULT NULL::text, batch_code text DEFAULT NULL::text, message_ids text[] DEFAULT NULL::text[], reply_class text DEFAULT NULL::text, dry_run boolean DEFAULT true, max_messages integer DEFAULT 10000) RETURNS mailproxy.effect
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET jit TO 'off'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    done     mailproxy.effect;
+    pks      bigint[];
+    matching bigint;
+    other    record;
+BEGIN
+    SELECT a.is_pec_account INTO other FROM mailproxy.account a
+     WHERE a.tenant_id = reroute.tenant_id AND a.account_id = to_account
+       FOR KEY SHARE;
+    IF NOT FOUND THEN
+        RAISE no_data_found USING MESSAGE = format('tenant %L has no account %L', reroute.tenant_id, to_account);
+    END IF;
+    WITH f AS MATERIALIZED (
+        SELECT * FROM mailproxy.match_messages('{queued}', reroute.tenant_id, reroute.account_id, reroute.batch_code, message_ids, reply_class) g
+         WHERE g.account_id <> to_account
+    ), chosen AS (
+        SELECT f.message_pk, f.message_id FROM f WHERE NOT f.leased ORDER BY f.message_pk LIMIT max_messages
+    )
+    SELECT count(*) FILTER (WHERE NOT f.leased), count(*) FILTER (WHERE f.leased), ARRAY(SELECT c.message_pk FROM chosen c),
+           ARRAY(SELECT c.message_id FROM chosen c LIMIT 5)
+      INTO matching, done.busy, pks, done.examples
+      FROM f;
+    IF EXISTS (SELECT FROM mailproxy.message m WHERE m.message_pk = ANY (pks) AND m.is_pec <> other.is_pec_account) THEN
+        RAISE invalid_parameter_value USING MESSAGE = format('certified mail (PEC) goes over PEC accounts, and nothing else does: %L is %s',
+                                                             to_account, CASE WHEN other.is_pec_account THEN 'one' ELSE 'none' END);
+    END IF;
+    IF NOT dry_run THEN
+        pks := ARRAY(SELECT q.message_pk FROM mailproxy.queue q
+                      WHERE q.message_pk = ANY (pks) AND q.state <> 'leased'
+                      ORDER BY q.message_pk
+                        FOR UPDATE);
+    END IF;
+    done.messages := cardinality(pks);
+    done.remaining := matching - done.messages;
+    IF dry_run OR done.messages = 0 THEN
+        RETURN done;
+    END IF;
+    UPDATE mailproxy.queue q -- what waited for the other account, waits no more
+       SET account_id = to_account, waits_for_account = false,
+           state = CASE WHEN q.state = 'scheduled' AND q.waits_for_account THEN 'ready' ELSE q.state END,
+           due_at = CASE WHEN q.waits_for_account OR q.state = 'ready' THEN least(q.due_at, now()) ELSE q.due_at END
+     WHERE q.message_pk = ANY (pks);
+    UPDATE mailproxy.message m
+       SET account_id = to_account, updated_at = now(), retries = 0, deferred_since = NULL
+     WHERE m.message_pk = ANY (pks);
+    PERFORM pg_notify('mailproxy_wake', '');
+    PERFORM mailproxy.log_operation('rerouteMessages', reroute.tenant_id,
+                                    jsonb_build_object('tenant_id', reroute.tenant_id, 'to_account', to_account, 'account_id', reroute.account_id,
+                                                       'batch_code', reroute.batch_code, 'message_ids', message_ids, 'reply_class', reply_class), done);
+    RETURN done;
+END $$;
+
+--
+-- Name: FUNCTION reroute(tenant_id text, to_account text, account_id text, batch_code text, message_ids text[], reply_class text, dry_run boolean, max_messages integer); Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON FUNCTION mailproxy.reroute(tenant_id text, to_account text, account_id text, batch_code text, message_ids text[], reply_class text, dry_run boolean, max_messages integer) IS 'Messages that wait (all of the tenant''s, or of this account, batch, with one of these ids, whose last attempt was answered ''4xx'', ''450'', ''4.7.1'' or, by ''none'', not at all) go out over another account of the tenant. What waited for the account they leave is due now, what waits for its own time keeps it; retries count anew. Certified mail (PEC) goes to PEC accounts only. Shows what it would do unless dry_run is false; repeat it until messages is 0. SELECT * FROM mailproxy.reroute(''shop'', ''spare'', account_id => ''main'', dry_run => false)';
+
+--
+-- Name: resume(text, text, text, boolean); Type: FUNCTION; Schema: mailproxy; Owner: -
+--
+
+CREATE FUNCTION mailproxy.resume(tenant_id text, account_id text DEFAULT NULL::text, batch_code text DEFAULT NULL::text, dry_run boolean DEFAULT false) RETURNS mailproxy.effect
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    done    mailproxy.effect;
+    before  text[];
+    codes   text[] := '{}';
+    changes boolean;
+BEGIN
+    IF resume.account_id IS NOT NULL AND resume.batch_code IS NOT NULL THEN
+        RAISE invalid_parameter_value USING MESSAGE = 'name an account or a batch, not both';
+    END IF;
+    SELECT count(*) FILTER (WHERE NOT f.leased), count(*) FILTER (WHERE f.leased), 0,
+           (array_agg(f.message_id ORDER BY f.message_pk) FILTER (WHERE NOT f.leased))[1:5]
+      INTO done
+      FROM mailproxy.match_messages('{queued}', resume.tenant_id, resume.account_id, resume.batch_code, NULL, NULL) f;
+    IF resume.account_id IS NOT NULL THEN
+        SELECT a.paused_at IS NOT NULL INTO changes
+          FROM mailproxy.account a
+         WHERE a.tenant_id = resume.tenant_id AND a.account_id = resume.account_id
+           FOR NO KEY UPDATE;
+    ELSE
+        SELECT t.suspended_batches INTO before FROM mailproxy.tenant t WHERE t.tenant_id = resume.tenant_id FOR NO KEY UPDATE;
+        IF resume.batch_code IS NOT NULL THEN
+            IF '*' = ANY (before) THEN
+                RAISE object_not_in_prerequisite_state USING MESSAGE = format('tenant %L is paused as a whole: resume all of it', resume.tenant_id);
+            END IF;
+            codes := array_remove(before, resume.batch_code);
+        END IF;
+        changes := before <> codes;
+    END IF;
+    IF NOT changes THEN
+        RETURN (0, done.busy, 0, NULL)::mailproxy.effect;
+    END IF;
+    IF NOT dry_run THEN
+        IF resume.account_id IS NOT NULL THEN
+            UPDATE mailproxy.account a SET paused_at = NULL, paused_reason = NULL
+             WHERE a.tenant_id = resume.tenant_id AND a.account_id = resume.account_id;
+        ELSE
+            UPDATE mailproxy.tenant t SET suspended_batches = codes WHERE t.tenant_id = resume.tenant_id;
+        END IF;
+        PERFORM mailproxy.log_operation(
+            CASE WHEN resume.account_id IS NULL THEN 'activate' ELSE 'resumeAccount' END, resume.tenant_id,
+            jsonb_build_object('tenant_id', resume.tenant_id, 'account_id', resume.account_id, 'batch_code', resume.batch_code), done);
+    END IF;
+    RETURN done;
+END $$;
+
+--
+-- Name: FUNCTION resume(tenant_id text, account_id text, batch_code text, dry_run boolean); Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON FUNCTION mailproxy.resume(tenant_id text, account_id text, batch_code text, dry_run boolean) IS 'End what mailproxy.pause() began: of one account, of one batch, or of the tenant as a whole with all its batches (its accounts are resumed by themselves). messages: how many wait for it. Not paused: 0 messages. SELECT * FROM mailproxy.resume(''shop'', account_id => ''main'')';
 
 --
 -- Name: send(text, text, text, text, text, text, text, text, text, text, text, text, jsonb, text, jsonb, text, timestamp with time zone, text); Type: FUNCTION; Schema: mailproxy; Owner: -
@@ -2503,6 +3130,67 @@ $$;
 COMMENT ON FUNCTION mailproxy.sync_is_due(sync mailproxy.tenant_sync, tenant_active boolean, interval_s bigint) IS 'Is the tenant to be called now? There is news, or it is active and the interval (null: no polling) is over; never during the pause after a failure.';
 
 --
+-- Name: take_over(bigint[]); Type: FUNCTION; Schema: mailproxy; Owner: -
+--
+
+CREATE FUNCTION mailproxy.take_over(epochs bigint[]) RETURNS TABLE(message_pk bigint, tenant_id text, message_id text, account_id text, epoch bigint, attempts integer)
+    LANGUAGE plpgsql ROWS 10
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    WITH gone AS MATERIALIZED (
+        SELECT unnest(epochs) AS epoch
+    ), suspended AS MATERIALIZED (
+        SELECT mailproxy.lock_suspended(ARRAY(SELECT q.message_pk FROM gone JOIN mailproxy.queue q ON q.lease_epoch = gone.epoch
+                                               WHERE q.state = 'leased')) AS pks
+    ), freed AS (
+        UPDATE mailproxy.queue q
+           SET state = CASE WHEN q.message_pk = ANY (s.pks) THEN 'held' ELSE 'ready' END::mailproxy.queue_state,
+               lease_token = NULL, lease_epoch = NULL, leased_at = NULL
+          FROM suspended s, gone
+         WHERE q.state = 'leased' AND q.lease_epoch = gone.epoch
+        RETURNING q.message_pk, q.tenant_id, q.account_id, q.attempts, gone.epoch
+    ), stamped AS MATERIALIZED (
+        SELECT mailproxy.stamp_rates(array_agg(f.tenant_id), array_agg(f.account_id), array_agg(f.messages))
+          FROM (SELECT tenant_id, account_id, count(*)::integer AS messages FROM freed GROUP BY tenant_id, account_id) f
+        HAVING count(*) > 0
+    ), hung_up AS (
+        UPDATE mailproxy.tenant_sync s SET lease_token = NULL, lease_epoch = NULL, leased_at = NULL
+          FROM gone
+         WHERE s.lease_epoch = gone.epoch AND (SELECT count(*) FROM stamped) >= 0 -- first
+    ), disconnected AS (
+        DELETE FROM mailproxy.connection_grant c
+         USING gone
+         WHERE c.lease_epoch = gone.epoch
+    ), doubted AS (
+        INSERT INTO mailproxy.attempt (message_pk, worker_epoch, attempt, outcome, in_doubt, tenant_id, account_id, reply)
+        SELECT f.message_pk, f.epoch, f.attempts, 'deferred', true, f.tenant_id, f.account_id,
+               'the worker died while it held the message: the relay may have taken it'
+          FROM freed f
+    ), counted AS (
+        INSERT INTO mailproxy.account_counter AS c (tenant_id, account_id, worker_epoch, in_doubt)
+        SELECT f.tenant_id, f.account_id, 0, count(*)
+          FROM freed f
+          JOIN mailproxy.account_state s ON s.tenant_id = f.tenant_id AND s.account_id = f.account_id
+         GROUP BY f.tenant_id, f.account_id
+         ORDER BY f.tenant_id, f.account_id
+        ON CONFLICT (tenant_id, account_id, worker_epoch) DO UPDATE SET in_doubt = c.in_doubt + excluded.in_doubt
+    )
+    SELECT f.message_pk, f.tenant_id, m.message_id, f.account_id, f.epoch, f.attempts
+      FROM freed f
+      JOIN mailproxy.message m ON m.message_pk = f.message_pk
+     WHERE (SELECT count(*) FROM stamped) >= 0;
+END $$;
+
+--
+-- Name: FUNCTION take_over(epochs bigint[]); Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON FUNCTION mailproxy.take_over(epochs bigint[]) IS 'What workers that have ended still held goes back: messages become ready (held where their batch is suspended) and their attempts in doubt, since the relay may have taken them, which counts against rate limits; calls to tenants and connections are free. To be called with the workers ended already. A row for each message.';
+
+--
 -- Name: tenant_apply_suspension(); Type: FUNCTION; Schema: mailproxy; Owner: -
 --
 
@@ -2634,6 +3322,8 @@ CREATE TABLE mailproxy.account (
     tls_client_key_key_id text,
     oauth_client_auth mailproxy.oauth_client_auth DEFAULT 'body'::mailproxy.oauth_client_auth NOT NULL,
     retry_max_age_s integer,
+    paused_at timestamp with time zone,
+    paused_reason text,
     CONSTRAINT account_batch_size_is_positive CHECK ((batch_size > 0)),
     CONSTRAINT account_client_certificate_is_whole CHECK ((num_nulls(tls_client_cert, tls_client_cert_expires_at, tls_client_key_sealed, tls_client_key_key_id) = ANY (ARRAY[0, 4]))),
     CONSTRAINT account_dsn_notify_is_known CHECK ((dsn_notify ~ '^(NEVER|(SUCCESS|FAILURE|DELAY)(,(SUCCESS|FAILURE|DELAY)){0,2})$'::text)),
@@ -2655,6 +3345,7 @@ END),
     CONSTRAINT account_oauth_needs_a_user CHECK (((oauth_grant IS NULL) OR (username IS NOT NULL))),
     CONSTRAINT account_oauth_secrets_name_their_keys CHECK (((num_nulls(oauth_client_secret_sealed, oauth_client_secret_key_id) = ANY (ARRAY[0, 2])) AND (num_nulls(oauth_refresh_token_sealed, oauth_refresh_token_key_id) = ANY (ARRAY[0, 2])) AND (num_nulls(oauth_token_sealed, oauth_token_key_id) = ANY (ARRAY[0, 2])))),
     CONSTRAINT account_password_names_its_key CHECK ((num_nulls(password_sealed, password_key_id) = ANY (ARRAY[0, 2]))),
+    CONSTRAINT account_pause_has_a_reason CHECK ((num_nulls(paused_at, paused_reason) = ANY (ARRAY[0, 2]))),
     CONSTRAINT account_port_is_tcp CHECK (((port >= 1) AND (port <= 65535))),
     CONSTRAINT account_retry_delays_are_seconds CHECK ((0 <= ALL (retry_delays))),
     CONSTRAINT account_retry_max_age_is_not_negative CHECK ((retry_max_age_s >= 0)),
@@ -2795,6 +3486,18 @@ COMMENT ON COLUMN mailproxy.account.oauth_client_auth IS 'How oauth_client_id an
 COMMENT ON COLUMN mailproxy.account.retry_max_age_s IS 'As tenant.retry_max_age_s; null: the tenant''s.';
 
 --
+-- Name: COLUMN account.paused_at; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.account.paused_at IS 'Since when claims pass the account by, until it is resumed (mailproxy.pause, mailproxy.resume); null: it is not paused. An update of the account leaves it.';
+
+--
+-- Name: COLUMN account.paused_reason; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.account.paused_reason IS 'Why; its tenant reads it as deferred_reason.';
+
+--
 -- Name: attempt; Type: TABLE; Schema: mailproxy; Owner: -
 --
 
@@ -2922,7 +3625,10 @@ CREATE VIEW mailproxy.account_backlog AS
     b.held,
     b.oldest_due_at,
     p.per_minute,
-    make_interval(secs => (round(((((b.messages - b.held))::numeric * 60.0) / NULLIF(p.per_minute, (0)::numeric))))::double precision) AS drained_in
+        CASE
+            WHEN (a.paused_at IS NULL) THEN make_interval(secs => (round(((((b.messages - b.held))::numeric * 60.0) / NULLIF(p.per_minute, (0)::numeric))))::double precision)
+            ELSE NULL::interval
+        END AS drained_in
    FROM (((( SELECT q.tenant_id,
             q.account_id,
             count(*) AS messages,
@@ -2970,7 +3676,7 @@ COMMENT ON COLUMN mailproxy.account_backlog.per_minute IS 'Messages that became 
 -- Name: COLUMN account_backlog.drained_in; Type: COMMENT; Schema: mailproxy; Owner: -
 --
 
-COMMENT ON COLUMN mailproxy.account_backlog.drained_in IS 'How long all but the held ones take at that pace, if no more come; null: no pace is known.';
+COMMENT ON COLUMN mailproxy.account_backlog.drained_in IS 'How long all but the held ones take at that pace, if no more come; null: no pace is known, or the account is paused.';
 
 --
 -- Name: account_counter; Type: TABLE; Schema: mailproxy; Owner: -
@@ -3204,6 +3910,7 @@ CREATE VIEW mailproxy.account_health AS
     a.host,
     a.port,
         CASE
+            WHEN (a.paused_at IS NOT NULL) THEN 'paused'::text
             WHEN ((s.failures > 0) AND p.is_tried) THEN 'being tried'::text
             WHEN ((s.failures > 0) AND (s.gate_until > now())) THEN 'backed off'::text
             WHEN (s.failures > 0) THEN 'to be tried'::text
@@ -3213,6 +3920,7 @@ CREATE VIEW mailproxy.account_health AS
             ELSE 'ok'::text
         END AS state,
         CASE
+            WHEN (a.paused_at IS NOT NULL) THEN a.paused_reason
             WHEN ((s.failures > 0) OR (s.gate_until > now())) THEN s.gate_reason
             WHEN (k.retry_at > now()) THEN k.last_error
             ELSE NULL::text
@@ -3223,6 +3931,7 @@ CREATE VIEW mailproxy.account_health AS
             ELSE NULL::timestamp with time zone
         END AS failing_since,
         CASE
+            WHEN (a.paused_at IS NOT NULL) THEN NULL::timestamp with time zone
             WHEN ((s.failures > 0) OR (s.gate_until > now())) THEN GREATEST(s.gate_until, now())
             WHEN (k.retry_at > now()) THEN k.retry_at
             WHEN (s.crowded_until > now()) THEN s.crowded_until
@@ -3247,7 +3956,7 @@ COMMENT ON VIEW mailproxy.account_health IS 'One row for each account. Question:
 -- Name: COLUMN account_health.state; Type: COMMENT; Schema: mailproxy; Owner: -
 --
 
-COMMENT ON COLUMN mailproxy.account_health.state IS 'ok; backed off: its relay or login failed, it is passed by until next_try_at; to be tried: that time is over; being tried: one worker is at it; at limit: a rate limit (rate_status); no access token: its token endpoint gave none; crowded: other workers have all its connections.';
+COMMENT ON COLUMN mailproxy.account_health.state IS 'ok; paused: until mailproxy.resume(); backed off: its relay or login failed, it is passed by until next_try_at; to be tried: that time is over; being tried: one worker is at it; at limit: a rate limit (rate_status); no access token: its token endpoint gave none; crowded: other workers have all its connections.';
 
 --
 -- Name: COLUMN account_health.failures; Type: COMMENT; Schema: mailproxy; Owner: -
@@ -5182,6 +5891,12 @@ CREATE INDEX worker_alive ON mailproxy.worker USING btree (epoch) WHERE (ended_a
 CREATE TRIGGER account_limits_changed AFTER UPDATE ON mailproxy.account FOR EACH ROW WHEN (((((old.limit_per_minute IS DISTINCT FROM new.limit_per_minute) OR (old.limit_per_hour IS DISTINCT FROM new.limit_per_hour)) OR (old.limit_per_day IS DISTINCT FROM new.limit_per_day)) OR (old.limit_behavior IS DISTINCT FROM new.limit_behavior))) EXECUTE FUNCTION mailproxy.recheck_limits();
 
 --
+-- Name: account account_tell_pause; Type: TRIGGER; Schema: mailproxy; Owner: -
+--
+
+CREATE TRIGGER account_tell_pause AFTER UPDATE ON mailproxy.account FOR EACH ROW WHEN (((old.paused_at IS NULL) <> (new.paused_at IS NULL))) EXECUTE FUNCTION mailproxy.account_tell_pause();
+
+--
 -- Name: instance instance_tell_suspension; Type: TRIGGER; Schema: mailproxy; Owner: -
 --
 
@@ -5277,3 +5992,51 @@ ALTER TABLE ONLY mailproxy.queue
 
 ALTER TABLE ONLY mailproxy.tenant_sync
     ADD CONSTRAINT tenant_sync_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES mailproxy.tenant(tenant_id) ON DELETE CASCADE;
+
+--
+-- Name: FUNCTION cancel(tenant_id text, account_id text, batch_code text, message_ids text[], reply_class text, dry_run boolean, max_messages integer, reason text); Type: ACL; Schema: mailproxy; Owner: -
+--
+
+REVOKE ALL ON FUNCTION mailproxy.cancel(tenant_id text, account_id text, batch_code text, message_ids text[], reply_class text, dry_run boolean, max_messages integer, reason text) FROM PUBLIC;
+
+--
+-- Name: FUNCTION pause(tenant_id text, account_id text, batch_code text, reason text, dry_run boolean); Type: ACL; Schema: mailproxy; Owner: -
+--
+
+REVOKE ALL ON FUNCTION mailproxy.pause(tenant_id text, account_id text, batch_code text, reason text, dry_run boolean) FROM PUBLIC;
+
+--
+-- Name: FUNCTION purge(tenant_id text, account_id text, batch_code text, message_ids text[], reply_class text, dry_run boolean, max_messages integer, older_than interval, untold boolean); Type: ACL; Schema: mailproxy; Owner: -
+--
+
+REVOKE ALL ON FUNCTION mailproxy.purge(tenant_id text, account_id text, batch_code text, message_ids text[], reply_class text, dry_run boolean, max_messages integer, older_than interval, untold boolean) FROM PUBLIC;
+
+--
+-- Name: FUNCTION reap_worker(epoch bigint, forced boolean); Type: ACL; Schema: mailproxy; Owner: -
+--
+
+REVOKE ALL ON FUNCTION mailproxy.reap_worker(epoch bigint, forced boolean) FROM PUBLIC;
+
+--
+-- Name: FUNCTION reprioritise(tenant_id text, to_priority integer, account_id text, batch_code text, message_ids text[], reply_class text, dry_run boolean, max_messages integer); Type: ACL; Schema: mailproxy; Owner: -
+--
+
+REVOKE ALL ON FUNCTION mailproxy.reprioritise(tenant_id text, to_priority integer, account_id text, batch_code text, message_ids text[], reply_class text, dry_run boolean, max_messages integer) FROM PUBLIC;
+
+--
+-- Name: FUNCTION requeue(tenant_id text, account_id text, batch_code text, message_ids text[], reply_class text, dry_run boolean, max_messages integer); Type: ACL; Schema: mailproxy; Owner: -
+--
+
+REVOKE ALL ON FUNCTION mailproxy.requeue(tenant_id text, account_id text, batch_code text, message_ids text[], reply_class text, dry_run boolean, max_messages integer) FROM PUBLIC;
+
+--
+-- Name: FUNCTION reroute(tenant_id text, to_account text, account_id text, batch_code text, message_ids text[], reply_class text, dry_run boolean, max_messages integer); Type: ACL; Schema: mailproxy; Owner: -
+--
+
+REVOKE ALL ON FUNCTION mailproxy.reroute(tenant_id text, to_account text, account_id text, batch_code text, message_ids text[], reply_class text, dry_run boolean, max_messages integer) FROM PUBLIC;
+
+--
+-- Name: FUNCTION resume(tenant_id text, account_id text, batch_code text, dry_run boolean); Type: ACL; Schema: mailproxy; Owner: -
+--
+
+REVOKE ALL ON FUNCTION mailproxy.resume(tenant_id text, account_id text, batch_code text, dry_run boolean) FROM PUBLIC;

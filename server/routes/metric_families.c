@@ -239,6 +239,7 @@ static const struct family families[] = {
     {"gmp_deferred_total", "counter", "Total deferred emails", family_fill_accounts, METRIC_ACCOUNT_COUNTERS, 6},
     {"gmp_rate_limited_total", "counter", "Total rate limited occurrences", family_fill_accounts, METRIC_ACCOUNT_COUNTERS, 7},
     {"gmp_in_doubt_total", "counter", "Messages whose worker died while it held them: the relay may have got them twice", family_fill_accounts, METRIC_ACCOUNT_COUNTERS, 8},
+    {"gmp_account_paused", "gauge", "1: the account is paused, and nothing of it is sent until it is resumed", family_fill_accounts, METRIC_ACCOUNT_COUNTERS, 9},
     {"gmp_pending_messages", "gauge", "Current pending messages", family_fill_accounts, METRIC_BACKLOG, 4},
     {"gmp_oldest_due_seconds", "gauge", "How long the oldest message that may go has been due; 0: none is", family_fill_accounts, METRIC_BACKLOG, 5},
     {"gmp_unreported_events", "gauge", "Events the tenant was not told of yet", family_fill_tenants, METRIC_UNTOLD, 2},

@@ -182,7 +182,7 @@ static const struct field shapes_message_fields[] = {
     {"priority", FIELD_INT, FIELD_REQUIRED, .max = 3, .doc = "0 to 3."},
     {"batch_code", FIELD_TEXT, .doc = "Its batch."},
     {"status", FIELD_TEXT, FIELD_REQUIRED, .labels = shapes_statuses, .doc = "Where it stands."},
-    {"deferred_ts", FIELD_INT, .max = INT64_MAX, .doc = "While it waits: until when."},
+    {"deferred_ts", FIELD_INT, .max = INT64_MAX, .doc = "While it waits for a time: until when."},
     {"deferred_reason", FIELD_TEXT, .doc = "While it waits: why."},
     {"sent_ts", FIELD_INT, .max = INT64_MAX, .doc = "When the relay took it."},
     {"error_ts", FIELD_INT, .max = INT64_MAX, .doc = "When it became an error."},

@@ -3,6 +3,7 @@
 CREATE OR REPLACE FUNCTION mailproxy.explain_account(of_tenant text, of_account text) RETURNS SETOF text
 LANGUAGE sql STABLE ROWS 3 SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE h.state
+                WHEN 'paused' THEN format('Account %s is paused: %s. Nothing of it is sent until mailproxy.resume().', of_account, h.reason)
                 WHEN 'backed off' THEN format('Account %s is passed by until %s (failures in a row: %s%s): %s. Sooner: run-now, or an update of the account.',
                                               of_account, mailproxy.explain_time(h.next_try_at), h.failures,
                                               ', since ' || mailproxy.explain_time(h.failing_since), coalesce(h.reason, 'nobody knows why'))

@@ -1,7 +1,8 @@
 -- account_backlog: what each account has still to send, since when, and when that will be done.
 CREATE OR REPLACE VIEW mailproxy.account_backlog AS
 SELECT b.tenant_id, b.account_id, b.messages, b.ready, b.sending, b.deferred, b.held, b.oldest_due_at, p.per_minute,
-       make_interval(secs => round((b.messages - b.held) * 60.0 / nullif(p.per_minute, 0))) AS drained_in
+       CASE WHEN a.paused_at IS NULL
+            THEN make_interval(secs => round((b.messages - b.held) * 60.0 / nullif(p.per_minute, 0))) END AS drained_in
   FROM (SELECT q.tenant_id, q.account_id, count(*) AS messages,
                count(*) FILTER (WHERE q.state = 'ready') AS ready,
                count(*) FILTER (WHERE q.state = 'leased') AS sending,
@@ -22,4 +23,4 @@ COMMENT ON VIEW mailproxy.account_backlog IS 'Messages that are not final, by ac
 COMMENT ON COLUMN mailproxy.account_backlog.ready IS 'May be claimed; of an account whose gate is closed (account_health), when it opens.';
 COMMENT ON COLUMN mailproxy.account_backlog.oldest_due_at IS 'Since when the oldest that is not held has been due; null: none is due.';
 COMMENT ON COLUMN mailproxy.account_backlog.per_minute IS 'Messages that became final in the last five minutes, by the minute; never more than the account''s own limits allow in the long run, and that much while nothing was sent. Null: nothing was, and there is no limit.';
-COMMENT ON COLUMN mailproxy.account_backlog.drained_in IS 'How long all but the held ones take at that pace, if no more come; null: no pace is known.';
+COMMENT ON COLUMN mailproxy.account_backlog.drained_in IS 'How long all but the held ones take at that pace, if no more come; null: no pace is known, or the account is paused.';

@@ -63,6 +63,7 @@ class Evening:
         self.system.add_account(shop, self.relay)
         self.system.add_account(news, self.relay, "bulk", limit_per_hour=5)
         assert club.post("/account", {"id": "main", "host": "127.0.0.1", "port": self.closed_port, "use_tls": False}).status == 200
+        self.system.add_account(club, self.relay, "backup")
         assert news.post("/commands/suspend", batch_code="spring").status == 200
         shop.enqueue(*[message(f"order-{i}", to=[f"customer{i}@example.net"]) for i in range(1, 21)],
                      message("order-busy", to=["busy@example.net"]), message("order-nobody", to=["nobody@example.net"]))

@@ -46,6 +46,12 @@ def test_no_worker_is_alive(desk):
     says(desk, name, "No worker is alive")
 
 
+def test_its_account_is_paused(desk):
+    name, = desk.messages(1)
+    desk.sql("SELECT mailproxy.pause('acme', 'main', reason => 'the relay moves')")
+    says(desk, name, "Account main is paused: the relay moves. Nothing of it is sent until mailproxy.resume().")
+
+
 def test_the_service_a_tenant_or_a_batch_is_suspended(desk):
     name, = desk.messages(1, batch_code="spring")
     desk.sql("UPDATE mailproxy.instance SET active = false")

@@ -160,6 +160,18 @@ def test_an_account_whose_token_endpoint_fails_has_no_access_token(desk):
     assert health_of(desk)["state"] == "ok"
 
 
+def test_an_account_that_is_paused_says_why_and_not_how_long(desk):
+    desk.messages(3)
+    worker = desk.worker()
+    worker.record(worker.claim(most=1))
+    assert desk.value("SELECT drained_in FROM mailproxy.account_backlog") is not None
+    desk.sql("SELECT mailproxy.pause('acme', 'main', reason => 'the relay moves')")
+    row = health_of(desk)
+    assert (row["state"], row["reason"], row["next_try_at"]) == ("paused", "the relay moves", None)
+    assert desk.value("SELECT drained_in FROM mailproxy.account_backlog") is None
+    assert desk.value("SELECT level FROM mailproxy.health WHERE topic = 'accounts'") == "ok", "somebody wanted it so"
+
+
 def test_an_account_whose_connections_others_hold_is_crowded(desk):
     desk.account(account="one", max_connections=1)
     desk.messages(3, account="one")

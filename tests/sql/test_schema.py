@@ -91,6 +91,7 @@ REFUSED = [
     ("UPDATE mailproxy.account SET password_sealed = '\\x00'", "account_password_names_its_key"),
     ("UPDATE mailproxy.account SET retry_delays = '{60,-1}'", "account_retry_delays_are_seconds"),
     ("UPDATE mailproxy.account SET retry_max_age_s = -1", "account_retry_max_age_is_not_negative"),
+    ("UPDATE mailproxy.account SET paused_at = now()", "account_pause_has_a_reason"),
     ("UPDATE mailproxy.tenant SET retry_max_age_s = -1", "tenant_retry_max_age_is_not_negative"),
     ("UPDATE mailproxy.account_state SET gate_until = now()", "account_state_gate_has_a_reason"),
     ("UPDATE mailproxy.tenant SET api_key_hash = '\\x00'", "tenant_api_key_hash_is_sha256"),

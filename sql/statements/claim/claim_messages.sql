@@ -7,7 +7,7 @@
 -- $11 bigint[] the versions of $2, $3 that $10 is about; after an update of the account contact begins anew
 -- $12 integer at most so many messages of accounts that are not proven
 -- $13 integer so many of $6 are not shared among accounts the worker holds four or more messages of
--- Rows: see claim_read_row() in worker/claim/claim.c. Nothing due, or all of it gated or suspended: one row without a message.
+-- Rows: see claim_read_row() in worker/claim/claim.c. Nothing due, or all of it gated, suspended or paused: one row without a message.
 --       Each row's first two columns: milliseconds until it is worth asking again, null: not before there is news; messages
 --       that a limit made errors. Its last: some account was given less than it might have, for others.
 -- Accounts with limits, and those that were at fault, are asked for by free_slots(), which also locks them for this
@@ -67,7 +67,7 @@ WITH RECURSIVE alive AS MATERIALIZED (
            SELECT least(coalesce(a.batch_size, $5::integer) - coalesce(h.held, 0),
                         CASE WHEN NOT p.proven
                              THEN CASE WHEN h.version = a.version THEN h.few ELSE 4 END END) AS room) m -- TAKE_FEW in take.c
-     WHERE '*' <> ALL (t.suspended_batches)
+     WHERE '*' <> ALL (t.suspended_batches) AND a.paused_at IS NULL
        AND m.room > 0
        AND (p.proven OR $12::integer > 0)
        AND (s.crowded_until IS NULL OR s.crowded_until <= now() OR h.kept > 0)

@@ -1,4 +1,4 @@
--- read_suspension: has anything been suspended or activated?
+-- read_suspension: has anything been suspended, paused or activated?
 -- Rows: a number that tells by being another one than before. Always one row.
 -- Locks: none.
 -- Called by: suspension_ask() in worker/claim/suspension.c.

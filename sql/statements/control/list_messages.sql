@@ -30,11 +30,11 @@ WITH page AS MATERIALIZED (
       ORDER BY m.priority, m.created_at, m.message_id, m.tenant_id
       LIMIT 500)),
 told AS MATERIALIZED (
-    SELECT m.*, w.due_at, s.gate_until, s.gate_reason,
+    SELECT m.*, w.due_at, s.gate_until, s.gate_reason, a.paused_reason,
            CASE WHEN m.state = 'sent' THEN 'sent'
                 WHEN m.state <> 'queued' THEN 'error'
                 WHEN q.state = 'leased' THEN 'sending'
-                WHEN w.due_at IS NOT NULL OR s.gate_until IS NOT NULL THEN 'deferred'
+                WHEN num_nonnulls(w.due_at, s.gate_until, a.paused_at) > 0 THEN 'deferred'
                 ELSE 'pending' END AS status
       FROM mailproxy.message m
            LEFT JOIN mailproxy.queue q ON q.message_pk = m.message_pk
@@ -42,6 +42,9 @@ told AS MATERIALIZED (
                                            THEN q.due_at END AS due_at) w
            LEFT JOIN mailproxy.account_state s
                   ON s.tenant_id = m.tenant_id AND s.account_id = m.account_id AND s.gate_until > now()
+                 AND m.state = 'queued'
+           LEFT JOIN mailproxy.account a
+                  ON a.tenant_id = m.tenant_id AND a.account_id = m.account_id AND a.paused_at IS NOT NULL
                  AND m.state = 'queued'
      WHERE m.message_pk = ANY (ARRAY (SELECT p.message_pk FROM page p))), -- a join might merge with all of message
 judged AS MATERIALIZED (
@@ -62,7 +65,8 @@ SELECT f.wanted, f.message_pk, f.message_id, f.tenant_id, t.name, f.account_id, 
        CASE WHEN f.status = 'deferred'
             THEN ceil(extract(epoch FROM greatest(f.due_at, f.gate_until)))::bigint END,
        CASE WHEN f.status = 'deferred'
-            THEN CASE WHEN f.due_at IS NOT NULL THEN f.reason ELSE f.gate_reason END END,
+            THEN CASE WHEN f.paused_reason IS NOT NULL THEN 'the account is paused: ' || f.paused_reason
+                      WHEN f.due_at IS NOT NULL THEN f.reason ELSE f.gate_reason END END,
        CASE WHEN f.status = 'sent' THEN floor(extract(epoch FROM f.finished_at))::bigint END,
        CASE WHEN f.status = 'error' THEN floor(extract(epoch FROM f.finished_at))::bigint END,
        CASE WHEN f.status = 'error' THEN coalesce(f.reason, f.state::text) END,

@@ -1,11 +1,12 @@
 -- read_account_counters: what came of the attempts of each account, since it exists.
--- Rows: account_id, its name, tenant_id, its name, then sent, errors, deferred, rate_limited, in_doubt; one for each account.
+-- Rows: account_id, its name, tenant_id, its name, then sent, errors, deferred, rate_limited, in_doubt, whether
+--       it is paused; one for each account.
 -- Locks: none.
 -- Plan: the counters by their primary key, in its order: a row for each account and worker.
 -- Called by: metrics_ask() in server/routes/metrics.c.
 SELECT a.account_id, coalesce(a.name, a.account_id), a.tenant_id, coalesce(t.name, a.tenant_id),
        coalesce(c.sent, 0), coalesce(c.errors, 0), coalesce(c.deferred, 0), coalesce(c.rate_limited, 0),
-       coalesce(c.in_doubt, 0)
+       coalesce(c.in_doubt, 0), (a.paused_at IS NOT NULL)::integer
   FROM mailproxy.account a
   JOIN mailproxy.tenant t ON t.tenant_id = a.tenant_id
   LEFT JOIN (SELECT n.tenant_id, n.account_id, sum(n.sent)::bigint AS sent, sum(n.errors)::bigint AS errors,

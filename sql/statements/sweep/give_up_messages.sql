@@ -25,7 +25,7 @@ WITH ours AS MATERIALIZED (
      WHERE (s.tenant_id, s.account_id) >= ($3::text, $4::text)
        AND s.failures > 0 AND s.gate_until > now()
        AND e.max_age_s > 0 AND s.failing_since <= now() - make_interval(secs => e.max_age_s)
-       AND '*' <> ALL (t.suspended_batches)
+       AND '*' <> ALL (t.suspended_batches) AND a.paused_at IS NULL
        AND (SELECT active FROM mailproxy.instance)
        AND (SELECT yes FROM ours)
 ), looked_at AS MATERIALIZED (
