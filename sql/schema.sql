@@ -4935,7 +4935,7 @@ CREATE TABLE mailproxy.message (
     CONSTRAINT message_priority_is_known CHECK (((priority >= 0) AND (priority <= 3))),
     CONSTRAINT message_sent_has_no_reason CHECK (((state <> 'sent'::mailproxy.message_state) OR (reason IS NULL)))
 )
-WITH (fillfactor='85');
+WITH (fillfactor='50');
 
 --
 -- Name: TABLE message; Type: COMMENT; Schema: mailproxy; Owner: -
