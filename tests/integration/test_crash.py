@@ -260,7 +260,7 @@ def test_a_database_that_stands_still_makes_no_worker_take_over_another(new_syst
 
 
 def test_sending_pauses_while_results_cannot_be_written(new_system, relay):
-    """Otherwise a worker that dies then would repeat all it held, not the last hundred and what was open."""
+    """Otherwise a worker that dies then would repeat all it held, not the last two hundred and what was open."""
     gate = threading.Event()
     relay.on("mail", lambda *_: gate.wait(60) and None)
     system = new_system(workers=1, GMP_WORKER_CONNECTIONS=400)
@@ -271,9 +271,9 @@ def test_sending_pauses_while_results_cannot_be_written(new_system, relay):
     with psycopg.connect(system.database_url) as blocker:
         blocker.execute("SELECT FROM mailproxy.message FOR UPDATE")
         gate.set()
-        wait_for(lambda: len(relay.ids()) >= 100, "the first hundred")
+        wait_for(lambda: len(relay.ids()) >= 200, "the first two hundred")
         time.sleep(1)  # that nothing more comes shows in time alone
-        assert len(relay.ids()) <= 100 + 10, "a hundred results unwritten, and what was open on ten connections"
+        assert len(relay.ids()) <= 200 + 10, "two hundred results unwritten, and what was open on ten connections"
     system.wait_all_final()
     assert sorted(relay.ids()) == sorted(f"m{i}" for i in range(600))
 

@@ -15,9 +15,10 @@ enum {
         4,                /* enough to keep a connection busy while the next claim is on its way */
     TAKE_POLL_MS = 1000,  /* NOTIFY is a hint that may be lost */
     TAKE_COALESCE_MS = 2, /* a relay's replies come in bursts: claim for all of them at once */
-    TAKE_LINGER_MS = 20,  /* an account that still has half of what it may: a claim is worth more */
-    TAKE_FAILED_MS = 50,  /* an account's failure is recorded first, see BATCH_DELAY_MS */
-    TAKE_ACCOUNTS = 16,   /* a claim's turn: LIMIT in claim_messages */
+    TAKE_LINGER_MS = 20,  /* an account that still has plenty: a claim is worth more */
+    TAKE_LINGER_LONG_MS = 40,
+    TAKE_FAILED_MS = 50,     /* an account's failure is recorded first, see BATCH_DELAY_MS */
+    TAKE_ACCOUNTS = 16,      /* a claim's turn: LIMIT in claim_messages */
     TAKE_RECOVER_POLLS = 60, /* a claim or return may have been lost on the way */
     TAKE_RETRY_MS = 500,
 };
@@ -390,6 +391,24 @@ void take_set_aside(struct taker *taker, const struct claim *claim, bool aside)
         take_run_within(taker, TAKE_COALESCE_MS);
 }
 
+/* How long a place that has become free may wait for others before a claim fills them: a claim's
+ * cost hardly depends on how many messages it brings. */
+static int64_t take_patience_ms(const struct held_account *account, int32_t batch_size)
+{
+    int32_t connections = account && account->connections > 0 ? account->connections : 1;
+
+    if (!account)
+        return TAKE_COALESCE_MS;
+    if (!account->proven)
+        return TAKE_FAILED_MS;
+    if (account->count > TAKE_HELD_PER_CONNECTION * TAKE_HELD_PER_CONNECTION * connections)
+        return TAKE_LINGER_LONG_MS;
+    return account->count > batch_size / 2 ||
+                   account->count > TAKE_HELD_PER_CONNECTION * connections
+               ? TAKE_LINGER_MS
+               : TAKE_COALESCE_MS;
+}
+
 void take_release(struct taker *taker, const struct claim *claim)
 {
     struct held_account *account =
@@ -397,8 +416,7 @@ void take_release(struct taker *taker, const struct claim *claim)
     bool few = account && !account->proven;
     bool was_full = taker->held >= taker->held_max || taker->kept_back || few ||
                     (account && account->told >= claim->account->batch_size);
-    bool plenty = account && account->count > claim->account->batch_size / 2;
-    int64_t delay_ms = few ? TAKE_FAILED_MS : plenty ? TAKE_LINGER_MS : TAKE_COALESCE_MS;
+    int64_t delay_ms = take_patience_ms(account, claim->account->batch_size);
 
     taker->held--;
     if (account)

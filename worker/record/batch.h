@@ -12,7 +12,7 @@
 #include "common/db_async.h"
 #include "worker/record/attempt.h"
 
-enum { BATCH_MAX = 50, BATCH_UNWRITTEN_MAX = 100, BATCH_DELAY_MS = 20 };
+enum { BATCH_MAX = 100, BATCH_UNWRITTEN_MAX = 200, BATCH_DELAY_MS = 20 };
 
 struct batch_recorder;
 
