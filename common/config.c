@@ -35,6 +35,10 @@ struct config_setting {
 static const struct config_setting config_settings[] = {
     {"GMP_DATABASE_URL", CONFIG_SECRET, AT(database_url), NULL, 0, 0,
      "PostgreSQL: any libpq conninfo or URI, several hosts allowed; not set: libpq's own defaults"},
+    {"GMP_DATABASE_POOLER_URL", CONFIG_SECRET, AT(database_pooler_url), NULL, 0, 0,
+     "PgBouncer, in transaction mode, before that database: all but LISTEN and migrate goes "
+     "through "
+     "it; not set: nothing does"},
     {"GMP_HOST", CONFIG_TEXT, AT(host), NULL, 0, 0,
      "address the server listens on; not set: 127.0.0.1 without an admin token, else 0.0.0.0"},
     {"GMP_PORT", CONFIG_INTEGER, AT(port), "8000", 1, 65535, "TCP port the server listens on"},

@@ -27,6 +27,7 @@ struct config_delays {
  * set. */
 struct config {
     char *database_url;
+    char *database_pooler_url; /* NULL: none */
     char *host;
     int64_t port;
     char *api_token;

@@ -11,8 +11,11 @@
 #include "common/db_array.h"
 #include "sql/statements.h"
 
+#define DB_PLANNER_OPTIONS "-c enable_seqscan=off -c enable_bitmapscan=off -c jit=off"
+
 struct db_conn {
     PGconn *pg;
+    bool pooled;
     bool prepared[SQL_STATEMENT_COUNT];
 };
 
@@ -105,13 +108,14 @@ static void db_ignore_notice(void *arg, const char *message)
     (void)message;
 }
 
-PGconn *db_connect(const char *conninfo, const char *application_name)
+PGconn *db_connect(struct db_target target, const char *application_name)
 {
     /*
      * What stands before dbname gives way to what the conninfo says. A peer that vanished is
      * noticed in 15 s. Plans are kept for the life of a connection: one made while the queue was
      * empty must not scan it when it is full, nor collect and sort a tenant's whole list for one
-     * page.
+     * page. PgBouncer refuses `options`: its sessions get the same by other means
+     * (common/planner.h).
      */
     const char *keys[] = {"connect_timeout",           "tcp_user_timeout", "keepalives_idle",
                           "keepalives_interval",       "options",          "dbname",
@@ -120,8 +124,8 @@ PGconn *db_connect(const char *conninfo, const char *application_name)
                             "15000",
                             "10",
                             "5",
-                            "-c enable_seqscan=off -c enable_bitmapscan=off -c jit=off",
-                            conninfo ? conninfo : "",
+                            target.pooled ? NULL : DB_PLANNER_OPTIONS,
+                            target.conninfo ? target.conninfo : "",
                             application_name,
                             "UTF8",
                             NULL};
@@ -134,14 +138,15 @@ PGconn *db_connect(const char *conninfo, const char *application_name)
     return pg;
 }
 
-enum err db_open(const char *conninfo, const char *application_name, struct db_conn **ret,
+enum err db_open(struct db_target target, const char *application_name, struct db_conn **ret,
                  struct error *err)
 {
     struct db_conn *conn = calloc(1, sizeof(*conn));
 
     if (!conn)
         return error_set(err, ERR_NOMEM, "out of memory for a database connection");
-    conn->pg = db_connect(conninfo, application_name);
+    conn->pooled = target.pooled;
+    conn->pg = db_connect(target, application_name);
     if (PQstatus(conn->pg) != CONNECTION_OK) {
         enum err rc = error_set(err, ERR_DB_GONE, "cannot connect to the database: %s",
                                 conn->pg ? PQerrorMessage(conn->pg) : "out of memory");
@@ -199,14 +204,16 @@ enum err db_run(struct db_conn *conn, const struct db_stmt *stmt, const struct d
     if (params->n != stmt->nparams)
         return error_set(err, ERR_DB, "%s takes %d parameters, not %d", stmt->name, stmt->nparams,
                          params->n);
-    if (!conn->prepared[stmt->id]) {
+    if (!conn->pooled && !conn->prepared[stmt->id]) {
         enum err rc = db_prepare(conn, stmt, err);
 
         if (rc)
             return rc;
     }
-    res = PQexecPrepared(conn->pg, stmt->name, params->n, params->values, params->lengths,
-                         params->formats, stmt->binary_result);
+    res = conn->pooled ? PQexecParams(conn->pg, stmt->text, params->n, NULL, params->values,
+                                      params->lengths, params->formats, stmt->binary_result)
+                       : PQexecPrepared(conn->pg, stmt->name, params->n, params->values,
+                                        params->lengths, params->formats, stmt->binary_result);
     status = PQresultStatus(res);
     if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) {
         enum err rc = db_classify(conn->pg, res, stmt->name, err);

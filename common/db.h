@@ -2,8 +2,8 @@
  * db.h - one connection to PostgreSQL, statements by name, parameters and rows.
  *
  * Statements live in sql/statements/<stage>/<name>.sql and reach C as SQL_<NAME> (generated
- * sql/statements.h). A statement is prepared on a connection when it is first run there; a test
- * prepares every one against a fresh schema.
+ * sql/statements.h). A statement is prepared on a connection when it is first run there, but for
+ * one through a pooler; a test prepares every one against a fresh schema.
  */
 #ifndef COMMON_DB_H
 #define COMMON_DB_H
@@ -48,12 +48,20 @@ void db_param_null(struct db_params *p);
 
 struct db_conn; /* a PGconn and which statements it knows */
 
-/* libpq's connection with our defaults (time-outs, keep-alives), which `conninfo` overrides;
+/* Where the database is, and by which way. */
+struct db_target {
+    const char *conninfo; /* borrowed; NULL: libpq's own defaults */
+    /* A pooler in transaction mode stands between: statements are not prepared by name, and no
+     * session's options are asked for, because each transaction may meet another session. */
+    bool pooled;
+};
+
+/* libpq's connection with our defaults (time-outs, keep-alives), which the conninfo overrides;
  * blocks. Check PQstatus(). */
-PGconn *db_connect(const char *conninfo, const char *application_name);
+PGconn *db_connect(struct db_target target, const char *application_name);
 
 /* ERR_DB_GONE when it cannot be reached. */
-enum err db_open(const char *conninfo, const char *application_name, struct db_conn **ret,
+enum err db_open(struct db_target target, const char *application_name, struct db_conn **ret,
                  struct error *err) MUST_CHECK;
 void db_close(struct db_conn *conn);
 bool db_is_broken(const struct db_conn *conn);

@@ -40,6 +40,7 @@ struct db_ops {
 struct db_async {
     struct event_loop *loop;
     char *conninfo, *application_name, *listen_sql;
+    bool pooled;
     db_notify_fn *notify;
     void *notify_arg;
     db_state_fn *on_state;
@@ -121,6 +122,10 @@ static bool db_async_send(struct db_async *db, struct db_op *op, const struct db
 
     if (!stmt)
         return PQsendQueryParams(db->pg, db->listen_sql, 0, NULL, NULL, NULL, NULL, 0) &&
+               PQpipelineSync(db->pg);
+    if (db->pooled)
+        return PQsendQueryParams(db->pg, stmt->text, params->n, NULL, params->values,
+                                 params->lengths, params->formats, stmt->binary_result) &&
                PQpipelineSync(db->pg);
     if (!db->prepared[stmt->id]) {
         if (!PQsendPrepare(db->pg, stmt->name, stmt->text, stmt->nparams, NULL))
@@ -262,7 +267,7 @@ static void *db_async_thread(void *arg)
     struct db_async *db = arg;
     uint64_t one = 1;
 
-    db->finished = db_connect(db->conninfo, db->application_name);
+    db->finished = db_connect((struct db_target){db->conninfo, db->pooled}, db->application_name);
     while (write(db->wake_fd, &one, sizeof(one)) < 0 && errno == EINTR)
         ;
     return NULL;
@@ -344,8 +349,8 @@ static void db_async_connect(void *arg)
 
 /* ---- what callers see ---- */
 
-enum err db_async_new(struct event_loop *loop, const char *conninfo, const char *application_name,
-                      struct db_async **ret, struct error *err)
+enum err db_async_new(struct event_loop *loop, struct db_target target,
+                      const char *application_name, struct db_async **ret, struct error *err)
 {
     struct db_async *db = calloc(1, sizeof(*db));
     enum err rc = ERR_NOMEM;
@@ -358,7 +363,8 @@ enum err db_async_new(struct event_loop *loop, const char *conninfo, const char 
     db->retry_ms = DB_ASYNC_RETRY_FIRST_MS;
     db->fd = -1;
     db->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    db->conninfo = strdup(conninfo ? conninfo : "");
+    db->pooled = target.pooled;
+    db->conninfo = strdup(target.conninfo ? target.conninfo : "");
     db->application_name = strdup(application_name);
     if (!db->conninfo || !db->application_name || db->wake_fd < 0) {
         rc = error_set(err, ERR_NOMEM, "out of memory for a database connection");

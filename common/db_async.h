@@ -23,8 +23,9 @@ typedef void db_notify_fn(void *arg, const char *channel, const char *payload);
 typedef void db_state_fn(void *arg, bool connected,
                          const struct error *err); /* err: why not; NULL when connected */
 
-enum err db_async_new(struct event_loop *loop, const char *conninfo, const char *application_name,
-                      struct db_async **ret, struct error *err) MUST_CHECK;
+enum err db_async_new(struct event_loop *loop, struct db_target target,
+                      const char *application_name, struct db_async **ret,
+                      struct error *err) MUST_CHECK;
 /* Statements still queued end with ERR_DB_GONE before this returns. */
 void db_async_free(struct db_async *db);
 void db_async_on_state(struct db_async *db, db_state_fn *fn, void *arg);

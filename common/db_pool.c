@@ -11,6 +11,7 @@
 
 struct db_pool {
     char *conninfo; /* owned */
+    bool pooled;
     char *application_name;
     pthread_mutex_t lock; /* guards all below */
     pthread_cond_t freed;
@@ -19,7 +20,7 @@ struct db_pool {
     struct db_pool_stats stats;
 };
 
-enum err db_pool_new(const char *conninfo, const char *application_name, uint32_t size,
+enum err db_pool_new(struct db_target target, const char *application_name, uint32_t size,
                      struct db_pool **ret, struct error *err)
 {
     struct db_pool *pool = calloc(1, sizeof(*pool));
@@ -27,7 +28,8 @@ enum err db_pool_new(const char *conninfo, const char *application_name, uint32_
 
     if (!pool)
         goto nomem;
-    pool->conninfo = strdup(conninfo ? conninfo : "");
+    pool->pooled = target.pooled;
+    pool->conninfo = strdup(target.conninfo ? target.conninfo : "");
     pool->application_name = strdup(application_name);
     pool->idle = calloc(size, sizeof(struct db_conn *));
     if (!pool->conninfo || !pool->application_name || !pool->idle)
@@ -111,7 +113,8 @@ enum err db_pool_take(struct db_pool *pool, int64_t wait_ms, struct db_conn **re
         pool->stats.open++; /* the place is taken before the slow part, outside the lock */
     pthread_mutex_unlock(&pool->lock);
     if (!conn) {
-        rc = db_open(pool->conninfo, pool->application_name, &conn, err);
+        rc = db_open((struct db_target){pool->conninfo, pool->pooled}, pool->application_name,
+                     &conn, err);
         if (rc) {
             pthread_mutex_lock(&pool->lock);
             pool->stats.open--;

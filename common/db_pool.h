@@ -21,7 +21,7 @@ struct db_pool_stats {
     uint64_t refused; /* takes that gave up */
 };
 
-enum err db_pool_new(const char *conninfo, const char *application_name, uint32_t size,
+enum err db_pool_new(struct db_target target, const char *application_name, uint32_t size,
                      struct db_pool **ret, struct error *err) MUST_CHECK; /* opens nothing yet */
 void db_pool_free(struct db_pool *pool); /* no connection may be out */
 /* ERR_LIMIT: none became free within wait_ms; ERR_DB_GONE: the database cannot be reached. Both

@@ -7,6 +7,7 @@
 
 #include "common/config.h"
 #include "common/db.h"
+#include "common/db_target.h"
 #include "common/log.h"
 #include "common/migrate.h"
 #include "common/open_files.h"
@@ -38,7 +39,7 @@ static enum err main_migrate(const struct config *config, struct error *err)
 {
     struct db_conn *db = NULL;
     struct migrate_done done = {0};
-    enum err rc = db_open(config->database_url, "mailproxy-server migrate", &db, err);
+    enum err rc = db_open(db_target_direct(config), "mailproxy-server migrate", &db, err);
 
     if (!rc)
         rc = migrate_up(db, &done, err);

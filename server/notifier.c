@@ -9,13 +9,13 @@
 #include <string.h>
 #include <time.h>
 
-#include "common/db.h"
 #include "common/log.h"
 
 enum { NOTIFIER_PAUSE_MS = 50 };
 
 struct notifier {
     char *conninfo; /* owned */
+    bool pooled;
     pthread_t thread;
     pthread_mutex_t lock; /* guards the two flags */
     pthread_cond_t changed;
@@ -30,7 +30,8 @@ static void notifier_send(struct notifier *n)
     enum err rc = ERR_OK;
 
     if (!n->conn)
-        rc = db_open(n->conninfo, "mailproxy-server notify", &n->conn, &err);
+        rc = db_open((struct db_target){n->conninfo, n->pooled}, "mailproxy-server notify",
+                     &n->conn, &err);
     if (!rc)
         rc = db_exec(n->conn, "NOTIFY mailproxy_wake", &err);
     if (!rc)
@@ -77,15 +78,16 @@ static void *notifier_run(void *arg)
     return NULL;
 }
 
-enum err notifier_new(const char *conninfo, struct notifier **ret, struct error *err)
+enum err notifier_new(struct db_target target, struct notifier **ret, struct error *err)
 {
     struct notifier *n = calloc(1, sizeof(*n));
     pthread_condattr_t attr;
 
-    if (!n || !(n->conninfo = strdup(conninfo ? conninfo : ""))) {
+    if (!n || !(n->conninfo = strdup(target.conninfo ? target.conninfo : ""))) {
         free(n);
         return error_set(err, ERR_NOMEM, "out of memory for the notifier");
     }
+    n->pooled = target.pooled;
     pthread_mutex_init(&n->lock, NULL);
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);

@@ -8,11 +8,11 @@
 #ifndef SERVER_NOTIFIER_H
 #define SERVER_NOTIFIER_H
 
-#include "common/error.h"
+#include "common/db.h"
 
 struct notifier;
 
-enum err notifier_new(const char *conninfo, struct notifier **ret, struct error *err) MUST_CHECK;
+enum err notifier_new(struct db_target target, struct notifier **ret, struct error *err) MUST_CHECK;
 void notifier_free(struct notifier *notifier); /* ends its thread; NULL is fine */
 /* Never blocks. The first poke is passed on at once, later ones at most every 50 ms. Call it after
  * the commit. */

@@ -7,8 +7,10 @@
 #include <signal.h>
 
 #include "common/clock.h"
+#include "common/db_target.h"
 #include "common/log.h"
 #include "common/migrate.h"
+#include "common/planner.h"
 #include "common/time_zone.h"
 #include "server/context.h"
 #include "server/http/listener.h"
@@ -64,6 +66,8 @@ static enum err serve_check_database(struct db_pool *pool, const struct config *
     if (!rc)
         rc = serve_store_limits(db, config, err);
     if (!rc)
+        planner_check(db, "http");
+    if (!rc)
         serve_make_partitions(db);
     db_pool_give(pool, db);
     return rc;
@@ -109,14 +113,14 @@ enum err serve_run(const struct config *config, struct error *err)
 
     serve_block_signals(&signals);
     if (!rc)
-        rc = db_pool_new(config->database_url, SERVE_APPLICATION_NAME,
+        rc = db_pool_new(db_target_pooled(config), SERVE_APPLICATION_NAME,
                          (uint32_t)config->db_pool_size, &context.pool, err);
     if (!rc)
         rc = serve_check_database(context.pool, config, err);
     if (!rc)
         rc = group_new(context.pool, config->db_pool_wait_ms, &context.group, err);
     if (!rc)
-        rc = notifier_new(config->database_url, &context.notifier, err);
+        rc = notifier_new(db_target_pooled(config), &context.notifier, err);
     context.keys = keys;
     if (!rc)
         rc = traffic_new(routes, &context.traffic, err);

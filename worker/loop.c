@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/db_target.h"
 #include "common/event.h"
 #include "common/log.h"
 #include "common/secret.h"
@@ -255,17 +256,18 @@ static void loop_signalled(void *arg, int fd, unsigned ready)
 
 static enum err loop_open_databases(struct worker *w, struct error *err)
 {
-    const char *url = w->config->database_url;
-    enum err rc = db_async_new(w->loop, url, "mailproxy-worker listen", &w->listen, err);
+    struct db_target target = db_target_pooled(w->config);
+    enum err rc = db_async_new(w->loop, db_target_direct(w->config), "mailproxy-worker listen",
+                               &w->listen, err);
 
     if (!rc)
         rc = db_async_listen(w->listen, LOOP_CHANNEL, loop_notified, w, err);
     if (!rc)
-        rc = db_async_new(w->loop, url, "mailproxy-worker claim", &w->work, err);
+        rc = db_async_new(w->loop, target, "mailproxy-worker claim", &w->work, err);
     if (!rc)
-        rc = db_async_new(w->loop, url, "mailproxy-worker record", &w->record, err);
+        rc = db_async_new(w->loop, target, "mailproxy-worker record", &w->record, err);
     if (!rc)
-        rc = db_async_new(w->loop, url, "mailproxy-worker bulk", &w->bulk, err);
+        rc = db_async_new(w->loop, target, "mailproxy-worker bulk", &w->bulk, err);
     if (rc)
         return rc;
     db_async_on_state(w->listen, loop_listening, w);

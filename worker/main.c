@@ -9,9 +9,11 @@
 
 #include "common/config.h"
 #include "common/db.h"
+#include "common/db_target.h"
 #include "common/log.h"
 #include "common/migrate.h"
 #include "common/open_files.h"
+#include "common/planner.h"
 #include "common/time_zone.h"
 #include "worker/loop.h"
 
@@ -32,12 +34,14 @@ static const char main_help[] =
 static enum err main_check_database(const struct config *config, struct error *err)
 {
     struct db_conn *conn = NULL;
-    enum err rc = db_open(config->database_url, "mailproxy-worker start", &conn, err);
+    enum err rc = db_open(db_target_pooled(config), "mailproxy-worker start", &conn, err);
 
     if (!rc)
         rc = migrate_check(conn, err);
     if (!rc)
         rc = time_zone_check(conn, config->timezone, err);
+    if (!rc)
+        planner_check(conn, "start");
     db_close(conn);
     if (rc == ERR_DB_GONE) {
         struct error cause = *err;

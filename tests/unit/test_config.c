@@ -98,6 +98,7 @@ static void test_every_setting_has_the_default_that_operators_rely_on(void **sta
 {
     static const char *const lines[] = {
         "GMP_DATABASE_URL=",
+        "GMP_DATABASE_POOLER_URL=",
         "GMP_HOST=127.0.0.1",
         "GMP_PORT=8000",
         "GMP_API_TOKEN=",
@@ -331,9 +332,10 @@ static void test_a_file_that_is_no_setting_is_refused_and_not_shown(void **state
 
 static void test_what_is_printed_masks_secrets_and_can_be_read_again(void **state)
 {
-    static const char *const secrets[] = {"GMP_DATABASE_URL",         "GMP_API_TOKEN",
-                                          "GMP_CLIENT_SYNC_PASSWORD", "GMP_CLIENT_SYNC_TOKEN",
-                                          "GMP_METRICS_TOKEN",        "MAIL_PROXY_ENCRYPTION_KEY"};
+    static const char *const secrets[] = {
+        "GMP_DATABASE_URL",         "GMP_DATABASE_POOLER_URL", "GMP_API_TOKEN",
+        "GMP_CLIENT_SYNC_PASSWORD", "GMP_CLIENT_SYNC_TOKEN",   "GMP_METRICS_TOKEN",
+        "MAIL_PROXY_ENCRYPTION_KEY"};
     struct config *config;
     char line[64];
     char *text;
