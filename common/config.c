@@ -115,6 +115,10 @@ static const struct config_setting config_settings[] = {
     {"GMP_LEASE_SECONDS", CONFIG_INTEGER, AT(lease_seconds), "60", 1, 3600,
      "seconds without a heartbeat after which a worker counts as dead and its messages are taken "
      "over"},
+    {"GMP_STATE_DIR", CONFIG_TEXT, AT(state_dir), NULL, 0, 0,
+     "folder where a worker keeps what it has seen of the database, shared by the workers of a "
+     "host; "
+     "not set: a restore from backup is not noticed across a restart"},
     {"GMP_WORKER_CONNECTIONS", CONFIG_INTEGER, AT(worker_connections), "200", 1, 10000,
      "SMTP connections of one worker at most"},
     {"GMP_WORKER_MEMORY_BYTES", CONFIG_INTEGER, AT(worker_memory_bytes), "268435456", MIB,

@@ -55,6 +55,7 @@ struct config {
     bool require_tls_for_auth;
     char *ca_file;
     int64_t lease_seconds;
+    char *state_dir; /* NULL: what was seen of the database is not kept */
     int64_t worker_connections;
     int64_t max_connections_per_account;
     int64_t max_bodies_in_flight_bytes; /* server: request bodies held at once */

@@ -354,6 +354,53 @@ END $$;
 COMMENT ON FUNCTION mailproxy.cancel(tenant_id text, account_id text, batch_code text, message_ids text[], reply_class text, dry_run boolean, max_messages integer, reason text) IS 'Messages that wait (all of the tenant''s, or of this account, batch, with one of these ids, whose last attempt was answered ''4xx'', ''450'', ''4.7.1'' or, by ''none'', not at all) are not sent any more: they become cancelled, which their tenant is told as an error with this reason. Recipients that have it already are named in the reason. Shows what it would do unless dry_run is false; repeat it until messages is 0. SELECT * FROM mailproxy.cancel(''shop'', batch_code => ''spring'', dry_run => false)';
 
 --
+-- Name: confirm_restore(boolean); Type: FUNCTION; Schema: mailproxy; Owner: -
+--
+
+CREATE FUNCTION mailproxy.confirm_restore(dry_run boolean DEFAULT false) RETURNS TABLE(tenant_id text, account_id text, messages bigint, oldest_at timestamp with time zone, newest_at timestamp with time zone)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    found mailproxy.instance;
+    total bigint := 0;
+BEGIN
+    SELECT * INTO found FROM mailproxy.instance i FOR UPDATE;
+    IF found.restore_found_at IS NULL THEN
+        RETURN;
+    END IF;
+    FOR tenant_id, account_id, messages, oldest_at, newest_at IN
+        SELECT q.tenant_id, q.account_id, count(*), min(m.created_at), max(m.created_at)
+          FROM mailproxy.queue q
+               JOIN mailproxy.message m ON m.message_pk = q.message_pk
+         WHERE m.created_at <= found.restore_seen_at
+         GROUP BY q.tenant_id, q.account_id
+         ORDER BY 1, 2
+    LOOP
+        total := total + messages;
+        RETURN NEXT;
+    END LOOP;
+    IF dry_run THEN
+        RETURN;
+    END IF;
+    -- What was handed out in the lost time, and may still come back from a worker that held it, is never handed out again.
+    PERFORM setval('mailproxy.lease_token_seq', nextval('mailproxy.lease_token_seq') + 1000000);
+    UPDATE mailproxy.instance i
+       SET epoch = greatest(i.epoch, i.restore_seen_epoch) + 1, restore_found_at = NULL, restore_found_by = NULL,
+           restore_seen_at = NULL, restore_seen_epoch = NULL;
+    INSERT INTO mailproxy.command_log (endpoint, actor, response_status, payload)
+    VALUES ('confirmRestore', session_user, 200,
+            json_build_object('seen_at', found.restore_seen_at, 'found_at', found.restore_found_at, 'messages', total));
+END $$;
+
+--
+-- Name: FUNCTION confirm_restore(dry_run boolean); Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON FUNCTION mailproxy.confirm_restore(dry_run boolean) IS 'After a restore from backup: send again. Returns, by account, what waits since before the last moment that was lost: it may have been sent in the lost time, and is sent now. With dry_run it only returns that. Without a restore to be confirmed it does nothing. SELECT * FROM mailproxy.confirm_restore(dry_run => true)';
+
+--
 -- Name: count_queue(); Type: FUNCTION; Schema: mailproxy; Owner: -
 --
 
@@ -727,7 +774,7 @@ DECLARE
 BEGIN
     SELECT q.tenant_id, q.account_id, q.state, q.due_at, q.priority, q.attempts, q.waits_for_account, m.retries, m.reason, m.batch_code,
            m.deferred_since, coalesce(a.retry_max_age_s, t.retry_max_age_s) AS max_age_s,
-           t.suspended_batches, i.active,
+           t.suspended_batches, i.active, i.restore_found_at, i.restore_seen_at,
            EXISTS (SELECT FROM mailproxy.worker l
                     WHERE l.ended_at IS NULL AND l.heartbeat_at >= now() - make_interval(secs => l.lease_s)) AS worked
       INTO w
@@ -742,6 +789,10 @@ BEGIN
     END IF;
     IF NOT w.active THEN
         RETURN NEXT 'The service is not active: nothing is sent until POST /commands/activate.';
+    END IF;
+    IF w.restore_found_at IS NOT NULL THEN
+        RETURN NEXT format('The database was restored to a state before %s: nothing is sent until an operator runs mailproxy.confirm_restore().',
+                           mailproxy.explain_time(w.restore_seen_at));
     END IF;
     IF '*' = ANY (w.suspended_batches) THEN
         RETURN NEXT format('Tenant %s is suspended as a whole: nothing of it is sent until it is activated.', w.tenant_id);
@@ -966,7 +1017,7 @@ CREATE FUNCTION mailproxy.instance_tell_suspension() RETURNS trigger
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
-    IF NEW.active <> OLD.active THEN
+    IF (NEW.active, NEW.restore_found_at IS NULL) IS DISTINCT FROM (OLD.active, OLD.restore_found_at IS NULL) THEN
         NEW.suspension_seq := OLD.suspension_seq + 1;
     END IF;
     IF NEW.suspension_seq <> OLD.suspension_seq THEN
@@ -3886,7 +3937,7 @@ COMMENT ON TABLE mailproxy.worker IS 'Worker processes; an epoch names one life 
 -- Name: COLUMN worker.heartbeat_at; Type: COMMENT; Schema: mailproxy; Owner: -
 --
 
-COMMENT ON COLUMN mailproxy.worker.heartbeat_at IS 'Older than lease_s seconds: the worker counts as dead and what it held is taken over.';
+COMMENT ON COLUMN mailproxy.worker.heartbeat_at IS 'Older than lease_s seconds: the worker counts as dead and what it held is taken over. With epoch and started_at it is what the worker remembers of this database: see insert_worker.';
 
 --
 -- Name: COLUMN worker.steady_since; Type: COMMENT; Schema: mailproxy; Owner: -
@@ -4230,13 +4281,19 @@ CREATE TABLE mailproxy.instance (
     max_message_octets bigint DEFAULT 26214400 NOT NULL,
     max_attachment_octets bigint DEFAULT 26214400 NOT NULL,
     default_priority smallint DEFAULT 2 NOT NULL,
+    restore_found_at timestamp with time zone,
+    restore_found_by bigint,
+    restore_seen_at timestamp with time zone,
+    restore_seen_epoch bigint,
+    sends boolean GENERATED ALWAYS AS ((active AND (restore_found_at IS NULL))) STORED NOT NULL,
     CONSTRAINT instance_api_token_names_its_key CHECK ((num_nulls(api_token_sealed, api_token_key_id) = ANY (ARRAY[0, 2]))),
     CONSTRAINT instance_bounce_imap_port_is_tcp CHECK (((bounce_imap_port >= 1) AND (bounce_imap_port <= 65535))),
     CONSTRAINT instance_bounce_password_names_its_key CHECK ((num_nulls(bounce_imap_password_sealed, bounce_imap_password_key_id) = ANY (ARRAY[0, 2]))),
     CONSTRAINT instance_bounce_poll_interval_is_positive CHECK ((bounce_poll_interval_s > 0)),
     CONSTRAINT instance_default_priority_is_known CHECK (((default_priority >= 0) AND (default_priority <= 3))),
     CONSTRAINT instance_is_one_row CHECK ((instance_id = 1)),
-    CONSTRAINT instance_limits_are_positive CHECK (((max_message_octets > 0) AND (max_attachment_octets > 0)))
+    CONSTRAINT instance_limits_are_positive CHECK (((max_message_octets > 0) AND (max_attachment_octets > 0))),
+    CONSTRAINT instance_restore_is_whole CHECK ((num_nulls(restore_found_at, restore_found_by, restore_seen_at, restore_seen_epoch) = ANY (ARRAY[0, 4])))
 );
 
 --
@@ -4255,7 +4312,7 @@ COMMENT ON COLUMN mailproxy.instance.active IS 'false: messages are accepted, no
 -- Name: COLUMN instance.epoch; Type: COMMENT; Schema: mailproxy; Owner: -
 --
 
-COMMENT ON COLUMN mailproxy.instance.epoch IS 'Raised by an operator after a restore from backup.';
+COMMENT ON COLUMN mailproxy.instance.epoch IS 'Raised by confirm_restore(). A worker that has seen a lower one takes whatever it finds as agreed to.';
 
 --
 -- Name: COLUMN instance.api_token_sealed; Type: COMMENT; Schema: mailproxy; Owner: -
@@ -4310,6 +4367,36 @@ COMMENT ON COLUMN mailproxy.instance.max_attachment_octets IS 'GMP_MAX_ATTACHMEN
 --
 
 COMMENT ON COLUMN mailproxy.instance.default_priority IS 'GMP_DEFAULT_PRIORITY of the server that started last.';
+
+--
+-- Name: COLUMN instance.restore_found_at; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.instance.restore_found_at IS 'Since when nothing is sent, because a worker has seen a later state of this database than it is in; null: all is well. Ended by confirm_restore().';
+
+--
+-- Name: COLUMN instance.restore_found_by; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.instance.restore_found_by IS 'The epoch of the worker that found it.';
+
+--
+-- Name: COLUMN instance.restore_seen_at; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.instance.restore_seen_at IS 'The last moment of the lost time that any worker has seen. What waits since before then may have been sent.';
+
+--
+-- Name: COLUMN instance.restore_seen_epoch; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.instance.restore_seen_epoch IS 'The highest instance.epoch that any worker has seen.';
+
+--
+-- Name: COLUMN instance.sends; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.instance.sends IS 'Whether messages are sent: active, and no restore is to be confirmed.';
 
 --
 -- Name: tenant; Type: TABLE; Schema: mailproxy; Owner: -
@@ -4695,14 +4782,17 @@ CREATE VIEW mailproxy.health AS
         )
  SELECT 'service'::text AS topic,
         CASE
+            WHEN (i.restore_found_at IS NOT NULL) THEN 'critical'::text
             WHEN i.active THEN 'ok'::text
             ELSE 'warn'::text
         END AS level,
         CASE
+            WHEN (i.restore_found_at IS NOT NULL) THEN format('this database was restored to a state before %s: nothing is sent until an operator has agreed'::text, i.restore_seen_at)
             WHEN i.active THEN 'the service is active'::text
             ELSE 'the service is not active: messages are accepted, nothing is sent or reported'::text
         END AS says,
         CASE
+            WHEN (i.restore_found_at IS NOT NULL) THEN 'SELECT * FROM mailproxy.confirm_restore(dry_run => true) says what would go out again: see docs/restore.md'::text
             WHEN (NOT i.active) THEN 'POST /commands/activate, or UPDATE mailproxy.instance SET active = true'::text
             ELSE NULL::text
         END AS to_do
@@ -5998,6 +6088,12 @@ ALTER TABLE ONLY mailproxy.tenant_sync
 --
 
 REVOKE ALL ON FUNCTION mailproxy.cancel(tenant_id text, account_id text, batch_code text, message_ids text[], reply_class text, dry_run boolean, max_messages integer, reason text) FROM PUBLIC;
+
+--
+-- Name: FUNCTION confirm_restore(dry_run boolean); Type: ACL; Schema: mailproxy; Owner: -
+--
+
+REVOKE ALL ON FUNCTION mailproxy.confirm_restore(dry_run boolean) FROM PUBLIC;
 
 --
 -- Name: FUNCTION pause(tenant_id text, account_id text, batch_code text, reason text, dry_run boolean); Type: ACL; Schema: mailproxy; Owner: -

@@ -268,6 +268,13 @@ void flow_list_tokens(void *arg, struct db_array *tokens)
         db_array_int(tokens, job->claim->lease_token);
 }
 
+const struct mark *flow_seen(void *arg)
+{
+    const struct flow *f = arg;
+
+    return lease_mark(f->lease);
+}
+
 int32_t flow_count_connections(void *arg, const char *tenant_id, const char *account_id,
                                bool close_idle)
 {

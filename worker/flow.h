@@ -41,6 +41,7 @@ struct flow {
 /* These are the callbacks of the stages; `arg` is the struct flow. */
 void flow_got_claim(void *arg, struct claim *claim);
 void flow_list_tokens(void *arg, struct db_array *tokens);
+const struct mark *flow_seen(void *arg);
 int32_t flow_count_connections(void *arg, const char *tenant_id, const char *account_id,
                                bool close_idle);
 void flow_recorded(void *arg, const struct claim *claim, bool recorded);

@@ -280,6 +280,7 @@ static enum err loop_open_stages(struct worker *w, struct error *err)
     const struct take_calls calls = {.arg = &w->flow,
                                      .got = flow_got_claim,
                                      .list_tokens = flow_list_tokens,
+                                     .seen = flow_seen,
                                      .count_connections = flow_count_connections};
     const struct send_calls send = {.arg = w,
                                     .may_finish = loop_may_finish,
@@ -385,6 +386,10 @@ enum err loop_run(const struct config *config, struct error *err)
         log_begin(&l, LOG_INFO, "claim", "started");
         log_str(&l, "version", MAILPROXY_VERSION);
         log_int(&l, "pid", getpid());
+        if (!config->state_dir)
+            log_str(&l, "note",
+                    "GMP_STATE_DIR is not set: a restore of the database is not noticed across a "
+                    "restart of this worker");
         log_end(&l);
         rc = event_loop_run(w.loop, err);
     }

@@ -249,6 +249,7 @@ static const struct family families[] = {
     {"gmp_in_flight_messages", "gauge", "Messages in the workers' hands", family_fill_one, METRIC_SERVICE, 0},
     {"gmp_workers_alive", "gauge", "Workers whose heartbeat is fresh", family_fill_one, METRIC_SERVICE, 1},
     {"gmp_active", "gauge", "1: messages are sent and reported; 0: the whole service is suspended", family_fill_one, METRIC_SERVICE, 2},
+    {"gmp_restore_unconfirmed", "gauge", "1: the database was restored from a backup, and nothing is sent until an operator agrees", family_fill_one, METRIC_SERVICE, 4},
     {"gmp_schema_version", "gauge", "Last migration applied to the database", family_fill_one, METRIC_SERVICE, 3},
     {"gmp_http_requests_total", "counter", "Requests answered by this process", family_fill_requests, METRIC_PROCESS, 0},
     {"gmp_http_request_duration_seconds", "histogram", "How long they took, from the header to the answer's last octet", family_fill_request_durations, METRIC_PROCESS, 0},

@@ -7,7 +7,7 @@ DECLARE
 BEGIN
     SELECT q.tenant_id, q.account_id, q.state, q.due_at, q.priority, q.attempts, q.waits_for_account, m.retries, m.reason, m.batch_code,
            m.deferred_since, coalesce(a.retry_max_age_s, t.retry_max_age_s) AS max_age_s,
-           t.suspended_batches, i.active,
+           t.suspended_batches, i.active, i.restore_found_at, i.restore_seen_at,
            EXISTS (SELECT FROM mailproxy.worker l
                     WHERE l.ended_at IS NULL AND l.heartbeat_at >= now() - make_interval(secs => l.lease_s)) AS worked
       INTO w
@@ -22,6 +22,10 @@ BEGIN
     END IF;
     IF NOT w.active THEN
         RETURN NEXT 'The service is not active: nothing is sent until POST /commands/activate.';
+    END IF;
+    IF w.restore_found_at IS NOT NULL THEN
+        RETURN NEXT format('The database was restored to a state before %s: nothing is sent until an operator runs mailproxy.confirm_restore().',
+                           mailproxy.explain_time(w.restore_seen_at));
     END IF;
     IF '*' = ANY (w.suspended_batches) THEN
         RETURN NEXT format('Tenant %s is suspended as a whole: nothing of it is sent until it is activated.', w.tenant_id);

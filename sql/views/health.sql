@@ -50,10 +50,14 @@ WITH worker AS MATERIALIZED (
      ORDER BY octets DESC
      LIMIT 1
 )
-SELECT 'service' AS topic, CASE WHEN i.active THEN 'ok' ELSE 'warn' END AS level,
-       CASE WHEN i.active THEN 'the service is active'
+SELECT 'service' AS topic, CASE WHEN i.restore_found_at IS NOT NULL THEN 'critical' WHEN i.active THEN 'ok' ELSE 'warn' END AS level,
+       CASE WHEN i.restore_found_at IS NOT NULL
+            THEN format('this database was restored to a state before %s: nothing is sent until an operator has agreed', i.restore_seen_at)
+            WHEN i.active THEN 'the service is active'
             ELSE 'the service is not active: messages are accepted, nothing is sent or reported' END AS says,
-       CASE WHEN NOT i.active THEN 'POST /commands/activate, or UPDATE mailproxy.instance SET active = true' END AS to_do
+       CASE WHEN i.restore_found_at IS NOT NULL
+            THEN 'SELECT * FROM mailproxy.confirm_restore(dry_run => true) says what would go out again: see docs/restore.md'
+            WHEN NOT i.active THEN 'POST /commands/activate, or UPDATE mailproxy.instance SET active = true' END AS to_do
   FROM mailproxy.instance i
  UNION ALL
 SELECT 'workers', CASE WHEN w.living > 0 THEN 'ok' WHEN b.messages > 0 THEN 'critical' ELSE 'warn' END,

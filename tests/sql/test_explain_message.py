@@ -56,7 +56,10 @@ def test_the_service_a_tenant_or_a_batch_is_suspended(desk):
     name, = desk.messages(1, batch_code="spring")
     desk.sql("UPDATE mailproxy.instance SET active = false")
     says(desk, name, "The service is not active", "batch spring")
-    desk.sql("UPDATE mailproxy.instance SET active = true")
+    desk.sql("UPDATE mailproxy.instance SET active = true, restore_found_at = now(), restore_found_by = 1, restore_seen_at = now(),"
+             " restore_seen_epoch = 1")
+    says(desk, name, "The database was restored to a state before", "mailproxy.confirm_restore()")
+    desk.sql("SELECT mailproxy.confirm_restore()")
     desk.sql("UPDATE mailproxy.tenant SET suspended_batches = '{*}' WHERE tenant_id = 'acme'")
     told = says(desk, name, "Tenant acme is suspended as a whole")
     assert "The service" not in told

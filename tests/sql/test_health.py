@@ -32,6 +32,11 @@ def test_a_service_that_is_not_active(desk):
     assert level(desk, "service", "nothing is sent") == "warn"
 
 
+def test_a_restore_that_nobody_has_agreed_to(desk):
+    desk.sql("UPDATE mailproxy.instance SET restore_found_at = now(), restore_found_by = 1, restore_seen_at = now(), restore_seen_epoch = 1")
+    assert level(desk, "service", "was restored to a state before") == "critical"
+
+
 def test_no_worker_with_and_without_a_backlog(desk):
     assert level(desk, "workers", "0 messages wait") == "warn"
     desk.messages(2)

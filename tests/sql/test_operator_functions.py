@@ -445,7 +445,7 @@ def test_a_worker_that_is_heard_of_is_not_reaped_unless_by_force(db):
     with pytest.raises(errors.ObjectInUse, match="alive"):
         call(db, "reap_worker", "1")
     assert call(db, "reap_worker", "1, forced => true") == (1, 0, 0, ["a"])
-    assert db.run("beat_worker", 1, 0) == [], "it learns of it"
+    assert db.run("beat_worker", 1, 0, 0, 0) == [], "it learns of it"
     assert db.states() == {"a": "ready"}
     assert db.sql("SELECT in_doubt FROM mailproxy.attempt") == [(True,)]
     assert db.sql("SELECT sum(in_doubt) FROM mailproxy.account_counter") == [(1,)]

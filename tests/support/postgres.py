@@ -28,7 +28,11 @@ class Cluster:
     # For data that need not outlive the cluster.
     VOLATILE = {"fsync": "off", "full_page_writes": "off"}
 
-    def __init__(self, **settings):
+    def __init__(self, copy_of=None, **settings):
+        """
+        copy_of: a running cluster that is copied with pg_basebackup, instead of initdb; it is started by the caller, with
+        start() as its standby or with recover().
+        """
         self.settings = {
             "listen_addresses": "",
             "max_connections": "200",
@@ -46,12 +50,16 @@ class Cluster:
             self.as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", "--"]
         else:
             self.as_user = []
-        subprocess.run(
-            [*self.as_user, _bin("initdb"), "-D", self.data, "-U", self.USER, "--auth=trust", "--no-sync",
-             "--encoding=UTF8", "--locale=C.UTF-8"],
-            check=True, cwd="/", stdout=subprocess.DEVNULL,
-        )
+        if copy_of is not None:
+            self._run("pg_basebackup", "-D", self.data, "-h", copy_of.directory, "-U", self.USER, "--checkpoint=fast",
+                      "--no-sync", "--write-recovery-conf", "--wal-method=stream")
+            return
+        self._run("initdb", "-D", self.data, "-U", self.USER, "--auth=trust", "--no-sync", "--encoding=UTF8",
+                  "--locale=C.UTF-8")
         self.start()
+
+    def _run(self, program, *arguments):
+        subprocess.run([*self.as_user, _bin(program), *arguments], check=True, cwd="/", stdout=subprocess.DEVNULL)
 
     def conninfo(self, database):
         return f"postgresql:///{database}?host={self.directory}&user={self.USER}"
@@ -85,11 +93,39 @@ class Cluster:
             self.process.wait(timeout=60)
         self.process = None
 
+    def kill(self):
+        """kill -9 of all its processes."""
+        self._signal(self._pids(), signal.SIGKILL)
+        self.process.wait(timeout=60)
+        self.process = None
+
+    def promote(self):
+        """A standby becomes a primary."""
+        with self.connect() as conn:
+            assert conn.execute("SELECT pg_promote()").fetchone()[0]
+
+    def recover(self, archive, target):
+        """Start a copy that replays the archive's WAL up to the restore point `target`, and no further."""
+        os.remove(os.path.join(self.data, "standby.signal"))
+        with open(os.path.join(self.data, "recovery.signal"), "w", encoding="ascii"):
+            pass
+        self.settings.update({"restore_command": f"cp {archive}/%f %p", "recovery_target_name": target,
+                              "recovery_target_action": "promote", "primary_conninfo": ""})
+        self.start()
+        wait_for(self._is_primary, "the end of the recovery", timeout=60)
+
+    def _is_primary(self):
+        with self.connect() as conn:
+            return not conn.execute("SELECT pg_is_in_recovery()").fetchone()[0]
+
+    def _pids(self):
+        with open(f"/proc/{self.process.pid}/task/{self.process.pid}/children", encoding="ascii") as f:
+            return [self.process.pid, *map(int, f.read().split())]
+
     @contextlib.contextmanager
     def frozen(self):
         """It stands still as a whole: connections stay open, nothing is answered."""
-        with open(f"/proc/{self.process.pid}/task/{self.process.pid}/children", encoding="ascii") as f:
-            pids = [self.process.pid, *map(int, f.read().split())]
+        pids = self._pids()
         try:
             self._signal(pids, signal.SIGSTOP)
             yield

@@ -32,7 +32,8 @@ class Claimer:
     def __init__(self, url):
         self.conn = psycopg.connect(url, autocommit=True, options="-c enable_seqscan=off -c jit=off", prepare_threshold=None)
         self.epoch = self.conn.execute(
-            "INSERT INTO mailproxy.worker (host, pid, version, lease_s) VALUES ('test', 1, 'v', 3600) RETURNING epoch").fetchone()[0]
+            "INSERT INTO mailproxy.worker (host, pid, version, lease_s, started_at, heartbeat_at)"
+            " VALUES ('test', 1, 'v', 3600, 'epoch', now()) RETURNING epoch").fetchone()[0]
         self.conn.execute("PREPARE claim AS " + statement("claim/claim_messages"))
         self.conn.execute("PREPARE record AS " + statement("record/record_attempts"))
         self.answer = None  # of the last claim, as it came
@@ -44,7 +45,7 @@ class Claimer:
         """
         tenants, accounts, counts, kept = (list(column) for column in zip(*held)) if held else ([], [], [], [])
         values = psycopg.sql.SQL(", ").join(map(psycopg.sql.Literal, [self.epoch, tenants, accounts, counts, batch_size, most, 65536, kept, 10,
-                                                                    few or [None] * len(held), [1] * len(held), unproven, reserve]))
+                                                                    few or [None] * len(held), [1] * len(held), unproven, reserve, 0, 0]))
         self.answer = self.conn.execute(psycopg.sql.SQL("EXECUTE claim({})").format(values)).fetchall()
         return [row for row in self.answer if row[self.PK] is not None]
 

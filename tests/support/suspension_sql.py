@@ -16,8 +16,8 @@ INSERT INTO mailproxy.account (tenant_id, account_id, host, port)
 INSERT INTO mailproxy.account_state (tenant_id, account_id, proven) SELECT tenant_id, account_id, true FROM mailproxy.account;
 INSERT INTO mailproxy.tenant_sync (tenant_id) VALUES ('acme'), ('other');
 INSERT INTO mailproxy.worker (host, pid, version, lease_s, started_at, steady_since)
-     VALUES ('h', 1, 'v', 60, now() - interval '1 hour', now() - interval '1 hour'),
-            ('h', 2, 'v', 60, now() - interval '1 hour', now() - interval '1 hour');
+     VALUES ('h', 1, 'v', 60, 'epoch', now() - interval '1 hour'),
+            ('h', 2, 'v', 60, 'epoch', now() - interval '1 hour');
 """
 
 
@@ -69,7 +69,7 @@ class Connection:
 
     def claim(self, epoch=1):
         """{message_id: (message_pk, lease_token)}"""
-        rows = self.run("claim_messages", epoch, [], [], [], 1000, 1000, 65536, [], 1000, [], [], 1000, -10000)
+        rows = self.run("claim_messages", epoch, [], [], [], 1000, 1000, 65536, [], 1000, [], [], 1000, -10000, 0, 0)
         pk, token, message_id = ([c.name for c in self.cursor.description].index(name)
                                  for name in ("message_pk", "lease_token", "message_id"))
         return {row[message_id]: (row[pk], row[token]) for row in rows if row[pk] is not None}

@@ -134,6 +134,7 @@ static void test_every_setting_has_the_default_that_operators_rely_on(void **sta
         "GMP_REQUIRE_TLS_FOR_AUTH=false",
         "GMP_CA_FILE=",
         "GMP_LEASE_SECONDS=60",
+        "GMP_STATE_DIR=",
         "GMP_WORKER_CONNECTIONS=200",
         "GMP_SYNC_CONNECT_TIMEOUT=10",
         "GMP_SYNC_TIMEOUT=60",

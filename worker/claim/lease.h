@@ -6,12 +6,16 @@
  * worker that could not write its heartbeat for that long must assume it was reaped:
  * lease_is_valid() turns false by the worker's own clock, before anyone else may take over, and no
  * message is given to a relay any more.
+ *
+ * A life begins by telling the database what was last seen of it (mark.h). If that is not there, it
+ * was restored from a backup, and nothing is sent until an operator has agreed.
  */
 #ifndef WORKER_CLAIM_LEASE_H
 #define WORKER_CLAIM_LEASE_H
 
 #include "common/config.h"
 #include "common/db_async.h"
+#include "worker/claim/mark.h"
 
 struct lease;
 
@@ -25,7 +29,9 @@ void lease_free(struct lease *lease);
 bool lease_is_valid(const struct lease *lease);
 void lease_set_in_flight(struct lease *lease,
                          uint32_t messages); /* shown with the next heartbeat */
-void lease_beat_now(struct lease *lease);    /* after a reconnect, or when it has run out */
+/* What was last seen of the database; borrowed, and changes with each heartbeat. */
+const struct mark *lease_mark(const struct lease *lease);
+void lease_beat_now(struct lease *lease); /* after a reconnect, or when it has run out */
 /* After lease_epoch_fn(0), once nothing claimed under the old epoch is under way any more: begin a
  * new life. */
 void lease_renew(struct lease *lease);

@@ -9,6 +9,7 @@
 #include "common/log.h"
 #include "sql/statements.h"
 #include "worker/claim/held.h"
+#include "worker/claim/mark.h"
 
 enum {
     TAKE_HELD_PER_CONNECTION =
@@ -275,6 +276,7 @@ static void take_claimed(void *arg, enum err rc, const PGresult *res, const stru
 static void take_ask(struct taker *taker)
 {
     struct take_arrays arrays = take_list_accounts(taker);
+    const struct mark *seen = taker->calls.seen(taker->calls.arg);
     struct db_params params = {0};
     struct error err;
     int32_t trials;
@@ -294,6 +296,8 @@ static void take_ask(struct taker *taker)
     db_param_array(&params, &arrays.versions);
     db_param_int(&params, arrays.unproven < trials ? arrays.unproven : trials);
     db_param_int(&params, taker->deep_reserve);
+    db_param_int(&params, seen->started_us);
+    db_param_int(&params, seen->heartbeat_us);
     taker->again = false;
     if (take_check_arrays(&arrays, &err) ||
         db_async_run(taker->db, &SQL_CLAIM_MESSAGES, &params, take_claimed, taker, &err))

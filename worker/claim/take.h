@@ -25,6 +25,7 @@ enum {
 }; /* contents up to so many octets come with the claim, larger ones when composed */
 
 struct db_array;
+struct mark;
 
 struct take_calls {
     void *arg;
@@ -35,6 +36,8 @@ struct take_calls {
                                  bool close_idle);
     /* Append the lease token of every claim that is not recorded or handed back yet. */
     void (*list_tokens)(void *arg, struct db_array *tokens);
+    /* What was last seen of the database; borrowed. */
+    const struct mark *(*seen)(void *arg);
 };
 
 enum err take_new(struct event_loop *loop, struct db_async *db, const struct config *config,

@@ -7,6 +7,8 @@
 -- $11 bigint[] the versions of $2, $3 that $10 is about; after an update of the account contact begins anew
 -- $12 integer at most so many messages of accounts that are not proven
 -- $13 integer so many of $6 are not shared among accounts the worker holds four or more messages of
+-- $14 bigint when the worker started  $15 bigint its last heartbeat known to be stored, both in microseconds since the Unix epoch: a
+-- database that was restored to an earlier state does not have them, and nothing is claimed there
 -- Rows: see claim_read_row() in worker/claim/claim.c. Nothing due, or all of it gated, suspended or paused: one row without a message.
 --       Each row's first two columns: milliseconds until it is worth asking again, null: not before there is news; messages
 --       that a limit made errors. Its last: some account was given less than it might have, for others.
@@ -24,7 +26,10 @@
 -- scan of the backlog, also under a generic plan (tests/sql).
 -- Called by: take_run() in worker/claim/take.c.
 WITH RECURSIVE alive AS MATERIALIZED (
-    SELECT FROM mailproxy.worker WHERE epoch = $1::bigint AND ended_at IS NULL FOR SHARE
+    SELECT FROM mailproxy.worker
+     WHERE epoch = $1::bigint AND ended_at IS NULL
+       AND extract(epoch FROM started_at) * 1000000 = $14::bigint AND extract(epoch FROM heartbeat_at) * 1000000 >= $15::bigint
+       FOR SHARE
 ), crew AS MATERIALIZED (
     SELECT count(*)::numeric AS workers FROM mailproxy.worker WHERE ended_at IS NULL
 ), ready AS (
@@ -72,7 +77,7 @@ WITH RECURSIVE alive AS MATERIALIZED (
        AND (p.proven OR $12::integer > 0)
        AND (s.crowded_until IS NULL OR s.crowded_until <= now() OR h.kept > 0)
        AND $6::integer > 0
-       AND (SELECT active FROM mailproxy.instance)
+       AND (SELECT sends FROM mailproxy.instance)
        AND EXISTS (SELECT FROM alive)
 ), turn AS MATERIALIZED (
     SELECT c.*, row_number() OVER (PARTITION BY c.tenant_id ORDER BY c.served_at) AS place,

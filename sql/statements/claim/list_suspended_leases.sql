@@ -10,5 +10,5 @@ SELECT q.lease_token
        JOIN mailproxy.tenant t ON t.tenant_id = q.tenant_id
        JOIN mailproxy.account a ON a.tenant_id = q.tenant_id AND a.account_id = q.account_id
  WHERE q.state = 'leased' AND q.lease_epoch = $1::bigint
-   AND (t.suspended_batches && ARRAY['*', m.batch_code] OR a.paused_at IS NOT NULL OR NOT (SELECT i.active FROM mailproxy.instance i))
+   AND (t.suspended_batches && ARRAY['*', m.batch_code] OR a.paused_at IS NOT NULL OR NOT (SELECT i.sends FROM mailproxy.instance i))
  ORDER BY q.lease_token;

@@ -26,7 +26,7 @@ WITH ours AS MATERIALIZED (
        AND s.failures > 0 AND s.gate_until > now()
        AND e.max_age_s > 0 AND s.failing_since <= now() - make_interval(secs => e.max_age_s)
        AND '*' <> ALL (t.suspended_batches) AND a.paused_at IS NULL
-       AND (SELECT active FROM mailproxy.instance)
+       AND (SELECT sends FROM mailproxy.instance)
        AND (SELECT yes FROM ours)
 ), looked_at AS MATERIALIZED (
     SELECT f.tenant_id, f.account_id, f.priority, f.gate_reason, f.max_age_s, f.given_up_before, l.message_pk, l.attempts, l.due_at
