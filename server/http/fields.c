@@ -25,6 +25,7 @@ static const char *const fields_secrets[] = {"password",
                                              "api_key",
                                              "api_token",
                                              "bounce_imap_password",
+                                             "oauth_client_auth", /* the secret, given here */
                                              "oauth_client_secret",
                                              "oauth_refresh_token",
                                              "oauth_token",
