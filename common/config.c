@@ -79,6 +79,14 @@ static const struct config_setting config_settings[] = {
     {"GMP_DELIVERY_REPORT_RETENTION_SECONDS", CONFIG_INTEGER, AT(delivery_report_retention_seconds),
      "604800", 0, INT64_C(315360000),
      "seconds a finished message is kept after it was reported; 0: for ever"},
+    {"GMP_CONTENT_RETENTION_SECONDS", CONFIG_INTEGER, AT(content_retention_seconds), "1209600", 0,
+     INT64_C(315360000),
+     "seconds the contents and attachments of a day are kept after it, if all of its messages are "
+     "done; 0: for ever"},
+    {"GMP_HISTORY_RETENTION_SECONDS", CONFIG_INTEGER, AT(history_retention_seconds), "2592000", 0,
+     INT64_C(315360000),
+     "seconds the attempts and events of a day are kept after it, if all of its messages are done "
+     "and told; 0: for ever"},
     {"GMP_MAX_BODY_BYTES", CONFIG_INTEGER, AT(max_body_bytes), "134217728", 1024, 1024 * MIB,
      "octets of one request body"},
     {"GMP_MAX_BODIES_IN_FLIGHT_BYTES", CONFIG_INTEGER, AT(max_bodies_in_flight_bytes), "268435456",

@@ -46,6 +46,8 @@ struct config {
     char *client_sync_password;
     char *client_sync_token;
     int64_t delivery_report_retention_seconds;
+    int64_t content_retention_seconds; /* 0: for ever */
+    int64_t history_retention_seconds; /* 0: for ever */
     int64_t max_body_bytes;
     int64_t max_message_bytes;
     int64_t max_attachment_bytes;

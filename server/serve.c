@@ -3,8 +3,10 @@
  */
 #include "server/serve.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <time.h>
 
 #include "common/clock.h"
 #include "common/db_target.h"
@@ -23,8 +25,10 @@
 
 #define SERVE_APPLICATION_NAME "mailproxy-server"
 
-/* Workers make them day by day; a server that starts without any, after days, must not find that
- * there is no room for today's messages. */
+enum { SERVE_PARTITIONS_S = 10, SERVE_POOL_WAIT_MS = 1000 };
+
+/* Workers make them as well; but messages are taken while no worker runs, be it for weeks, and none
+ * may find that there is no room for it. */
 static void serve_make_partitions(struct db_conn *db)
 {
     struct db_params none = {0};
@@ -84,7 +88,24 @@ static void serve_block_signals(sigset_t *ret)
     signal(SIGPIPE, SIG_IGN); /* a client that went away is an error of its write() */
 }
 
-static void serve_wait(const sigset_t *signals, const struct config *config)
+/* Until a signal comes. */
+static void serve_sleep(const sigset_t *signals, struct db_pool *pool, int *ret_signal)
+{
+    static const struct timespec chore_pause = {.tv_sec = SERVE_PARTITIONS_S};
+
+    while ((*ret_signal = sigtimedwait(signals, NULL, &chore_pause)) < 0) {
+        struct db_conn *db = NULL;
+        struct error err;
+
+        if (errno != EAGAIN)
+            continue;
+        if (!db_pool_take(pool, SERVE_POOL_WAIT_MS, &db, &err))
+            serve_make_partitions(db);
+        db_pool_give(pool, db);
+    }
+}
+
+static void serve_wait(const sigset_t *signals, const struct config *config, struct db_pool *pool)
 {
     struct log_line l;
     int caught = 0;
@@ -97,7 +118,7 @@ static void serve_wait(const sigset_t *signals, const struct config *config)
         log_str(&l, "note",
                 "no admin token is set: whoever reaches this address may do everything");
     log_end(&l);
-    sigwait(signals, &caught);
+    serve_sleep(signals, pool, &caught);
     log_begin(&l, LOG_INFO, "http", "stop");
     log_str(&l, "signal", caught == SIGTERM ? "SIGTERM" : "SIGINT");
     log_end(&l);
@@ -129,7 +150,7 @@ enum err serve_run(const struct config *config, struct error *err)
     if (!rc)
         rc = listener_new(&context, routes, &listener, err);
     if (!rc)
-        serve_wait(&signals, config);
+        serve_wait(&signals, config, context.pool);
     listener_free(listener);
     metrics_free(context.metrics);
     traffic_free(context.traffic);

@@ -426,7 +426,7 @@ COMMENT ON FUNCTION mailproxy.count_queue() IS 'Per account: messages that are n
 -- Name: create_partitions(integer); Type: FUNCTION; Schema: mailproxy; Owner: -
 --
 
-CREATE FUNCTION mailproxy.create_partitions(days_ahead integer DEFAULT 7) RETURNS integer
+CREATE FUNCTION mailproxy.create_partitions(days_ahead integer DEFAULT 14) RETURNS integer
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -456,7 +456,7 @@ END $$;
 -- Name: FUNCTION create_partitions(days_ahead integer); Type: COMMENT; Schema: mailproxy; Owner: -
 --
 
-COMMENT ON FUNCTION mailproxy.create_partitions(days_ahead integer) IS 'Create the missing day partitions from today to days_ahead; returns how many were made. Run daily by a worker; safe to run by hand.';
+COMMENT ON FUNCTION mailproxy.create_partitions(days_ahead integer) IS 'Create the missing day partitions from today to days_ahead; returns how many were made. Run every ten seconds by each server and hourly by each worker; safe to run by hand.';
 
 --
 -- Name: current_tenant(); Type: FUNCTION; Schema: mailproxy; Owner: -
@@ -519,6 +519,54 @@ END $$;
 --
 
 COMMENT ON FUNCTION mailproxy.drop_object(of_kind text, of_name text) IS 'Drop a view or function that is installed after the migrations, and keep what was granted on it to be granted again.';
+
+--
+-- Name: drop_old_partition(bigint, bigint); Type: FUNCTION; Schema: mailproxy; Owner: -
+--
+
+CREATE FUNCTION mailproxy.drop_old_partition(content_kept_s bigint, history_kept_s bigint, OUT dropped text, OUT in_use text) RETURNS record
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '100ms'
+    AS $_$
+DECLARE
+    old record;
+BEGIN
+    IF NOT pg_try_advisory_xact_lock(hashtext('mailproxy.create_partitions')) THEN
+        RETURN;
+    END IF;
+    FOR old IN
+        SELECT d.partition, d.parent, d.name
+          FROM (SELECT c.oid::regclass AS partition, p.oid::regclass AS parent, c.relname::text AS name,
+                       CASE WHEN c.relname ~ ('^' || p.relname || '_[0-9]{8}$') THEN to_date(right(c.relname, 8), 'YYYYMMDD') END AS day,
+                       CASE WHEN p.relname IN ('message_body', 'message_attachment') THEN content_kept_s ELSE history_kept_s END AS kept_s
+                  FROM pg_inherits i
+                  JOIN pg_class c ON c.oid = i.inhrelid AND c.relkind = 'r'
+                  JOIN pg_class p ON p.oid = i.inhparent AND p.relkind = 'p'
+                 WHERE p.relnamespace = 'mailproxy'::regnamespace) d
+         WHERE d.kept_s > 0 AND (d.day + 1)::timestamp AT TIME ZONE 'UTC' + make_interval(secs => d.kept_s) <= now()
+         ORDER BY d.day, d.name DESC -- a body before what is attached to it
+    LOOP
+        CONTINUE WHEN mailproxy.partition_holds(old.partition) IS NOT NULL;
+        BEGIN
+            EXECUTE format('LOCK TABLE ONLY %s IN ACCESS EXCLUSIVE MODE', old.parent);
+            IF mailproxy.partition_holds(old.partition) IS NULL THEN -- nor since somebody queued a message of it again
+                EXECUTE format('DROP TABLE %s', old.partition);
+                dropped := old.name;
+                RETURN;
+            END IF;
+        EXCEPTION WHEN lock_not_available THEN
+            in_use := old.name;
+            RETURN;
+        END;
+    END LOOP;
+END $_$;
+
+--
+-- Name: FUNCTION drop_old_partition(content_kept_s bigint, history_kept_s bigint, OUT dropped text, OUT in_use text); Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON FUNCTION mailproxy.drop_old_partition(content_kept_s bigint, history_kept_s bigint, OUT dropped text, OUT in_use text) IS 'Drop one day''s partition that is past its time, in seconds after the end of its day (0: for ever), and holds nothing unsent or unreported; dropped: its name. Whoever uses its table at that moment is waited for for a tenth of a second, and no longer, since all that come later wait behind; in_use: which one it was. One call at a time.';
 
 --
 -- Name: drop_views(); Type: FUNCTION; Schema: mailproxy; Owner: -
@@ -941,6 +989,27 @@ END $$;
 --
 
 COMMENT ON FUNCTION mailproxy.free_slots(of_tenant text, of_account text, place integer, places integer, for_worker bigint, usual_connections integer, share integer) IS 'How many messages of an account may be claimed now, by its limits, its tenant''s and its state, and over how many connections. The right to them lasts until the transaction ends. Of what is left to the tenant it gets its share, the place-th of so many places.';
+
+--
+-- Name: history_begins_at(); Type: FUNCTION; Schema: mailproxy; Owner: -
+--
+
+CREATE FUNCTION mailproxy.history_begins_at() RETURNS timestamp with time zone
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+    SELECT CASE WHEN bool_and(c.relname ~ '^event_[0-9]{8}$')
+                THEN min(CASE WHEN c.relname ~ '^event_[0-9]{8}$' THEN to_date(right(c.relname, 8), 'YYYYMMDD') END)::timestamp AT TIME ZONE 'UTC'
+                ELSE '-infinity' END
+      FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+     WHERE i.inhparent = 'mailproxy.event'::regclass
+$_$;
+
+--
+-- Name: FUNCTION history_begins_at(); Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON FUNCTION mailproxy.history_begins_at() IS 'No event is older. A final message from before that, without an event, was told of: its events have left with their day, which none does before they are told.';
 
 --
 -- Name: install_objects(text[], text[], text[], text[]); Type: FUNCTION; Schema: mailproxy; Owner: -
@@ -2424,6 +2493,37 @@ END $_$;
 COMMENT ON FUNCTION mailproxy.match_messages(states mailproxy.message_state[], of_tenant text, of_account text, of_batch text, of_ids text[], of_reply text) IS 'A tenant''s messages in one of these states, of this account, batch, with one of these ids, whose last attempt was answered like this (reply_matches); null: any. leased: a worker has it in its hands. An unknown tenant or account is an error.';
 
 --
+-- Name: partition_holds(regclass); Type: FUNCTION; Schema: mailproxy; Owner: -
+--
+
+CREATE FUNCTION mailproxy.partition_holds(partition regclass) RETURNS text
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET jit TO 'off'
+    AS $_$
+DECLARE
+    holds boolean;
+BEGIN
+    EXECUTE format('SELECT EXISTS (SELECT FROM mailproxy.queue q
+                                    WHERE q.message_pk BETWEEN (SELECT min(p.message_pk) FROM %1$s p) AND (SELECT max(p.message_pk) FROM %1$s p)
+                                      AND (SELECT true FROM %1$s p WHERE p.message_pk = q.message_pk LIMIT 1))', partition) INTO holds;
+    IF holds THEN
+        RETURN 'unsent';
+    ELSIF EXISTS (SELECT FROM pg_inherits i WHERE i.inhrelid = partition AND i.inhparent = 'mailproxy.event'::regclass) THEN
+        EXECUTE format('SELECT EXISTS (SELECT FROM %s p WHERE p.reported_at IS NULL)', partition) INTO holds;
+        RETURN CASE WHEN holds THEN 'unreported' END;
+    END IF;
+    RETURN NULL;
+END $_$;
+
+--
+-- Name: FUNCTION partition_holds(partition regclass); Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON FUNCTION mailproxy.partition_holds(partition regclass) IS 'What keeps a day''s partition from being dropped: unsent (there is something in it of a message that is not final), unreported (an event that its tenant was not told of); null: nothing. Reads the few queue rows that are as old.';
+
+--
 -- Name: pause(text, text, text, text, boolean); Type: FUNCTION; Schema: mailproxy; Owner: -
 --
 
@@ -2791,7 +2891,11 @@ DECLARE
 BEGIN
     WITH f AS MATERIALIZED (
         SELECT g.*, EXISTS (SELECT FROM mailproxy.message_body b
-                             WHERE b.message_pk = g.message_pk AND b.created_at = g.created_at) AS has_content
+                             WHERE b.message_pk = g.message_pk AND b.created_at = g.created_at)
+                    AND (SELECT m.attachments = 0
+                                OR EXISTS (SELECT FROM mailproxy.message_attachment c
+                                            WHERE c.message_pk = m.message_pk AND c.created_at = m.created_at)
+                           FROM mailproxy.message m WHERE m.message_pk = g.message_pk) AS has_content
           FROM mailproxy.match_messages('{error,cancelled}', requeue.tenant_id, requeue.account_id, requeue.batch_code, message_ids, reply_class) g
     ), chosen AS (
         SELECT f.message_pk, f.message_id FROM f WHERE f.has_content ORDER BY f.message_pk LIMIT max_messages
@@ -5234,6 +5338,87 @@ ALTER TABLE ONLY mailproxy.message_body ALTER COLUMN content SET COMPRESSION lz4
 COMMENT ON TABLE mailproxy.message_body IS 'What to send: the client''s message, its known fields. By day of acceptance; leaves by DROP of a partition.';
 
 --
+-- Name: partition_status; Type: VIEW; Schema: mailproxy; Owner: -
+--
+
+CREATE VIEW mailproxy.partition_status AS
+ SELECT d.table_name,
+    d.partition,
+    d.day,
+    pg_total_relation_size((d.oid)::regclass) AS octets,
+        CASE
+            WHEN (d.day < ((now() AT TIME ZONE 'UTC'::text))::date) THEN mailproxy.partition_holds((d.oid)::regclass)
+            ELSE NULL::text
+        END AS holds
+   FROM ( SELECT (p.relname)::text AS table_name,
+            (c.relname)::text AS partition,
+            c.oid,
+                CASE
+                    WHEN (c.relname ~ (('^'::text || (p.relname)::text) || '_[0-9]{8}$'::text)) THEN to_date("right"((c.relname)::text, 8), 'YYYYMMDD'::text)
+                    ELSE NULL::date
+                END AS day
+           FROM ((pg_inherits i
+             JOIN pg_class c ON (((c.oid = i.inhrelid) AND (c.relkind = 'r'::"char"))))
+             JOIN pg_class p ON (((p.oid = i.inhparent) AND (p.relkind = 'p'::"char"))))
+          WHERE (p.relnamespace = ('mailproxy'::regnamespace)::oid)) d;
+
+--
+-- Name: VIEW partition_status; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON VIEW mailproxy.partition_status IS 'One row for each day of each table that is stored by the day (UTC). Question: how much is kept, and why is something kept for longer than it should be? Reads the catalog, and of past days the few queue rows as old.';
+
+--
+-- Name: COLUMN partition_status.octets; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.partition_status.octets IS 'With its indexes and what is stored out of line.';
+
+--
+-- Name: COLUMN partition_status.holds; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.partition_status.holds IS 'Of a past day: unsent (there is something in it of a message that is not final) or unreported (an event that its tenant was not told of): it is not dropped. Null: it goes when its time has come.';
+
+--
+-- Name: purge_pass; Type: TABLE; Schema: mailproxy; Owner: -
+--
+
+CREATE TABLE mailproxy.purge_pass (
+    pass_id smallint DEFAULT 1 NOT NULL,
+    began_at timestamp with time zone DEFAULT now() NOT NULL,
+    ended_at timestamp with time zone DEFAULT '-infinity'::timestamp with time zone,
+    looked_at_pk bigint DEFAULT 0 NOT NULL,
+    removed bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT purge_pass_is_one_row CHECK ((pass_id = 1))
+)
+WITH (fillfactor='50');
+
+--
+-- Name: TABLE purge_pass; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON TABLE mailproxy.purge_pass IS 'Where the workers are in looking for messages past their retention: one row, locked by the one that looks.';
+
+--
+-- Name: COLUMN purge_pass.ended_at; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.purge_pass.ended_at IS 'When all had been looked at; null: a pass is under way.';
+
+--
+-- Name: COLUMN purge_pass.looked_at_pk; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.purge_pass.looked_at_pk IS 'The last message_pk that was looked at.';
+
+--
+-- Name: COLUMN purge_pass.removed; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.purge_pass.removed IS 'Messages removed by this pass, or the last one.';
+
+--
 -- Name: rate_bucket; Type: TABLE; Schema: mailproxy; Owner: -
 --
 
@@ -5752,6 +5937,13 @@ ALTER TABLE ONLY mailproxy.message
 
 ALTER TABLE ONLY mailproxy.message
     ADD CONSTRAINT message_pkey PRIMARY KEY (message_pk);
+
+--
+-- Name: purge_pass purge_pass_pkey; Type: CONSTRAINT; Schema: mailproxy; Owner: -
+--
+
+ALTER TABLE ONLY mailproxy.purge_pass
+    ADD CONSTRAINT purge_pass_pkey PRIMARY KEY (pass_id);
 
 --
 -- Name: queue queue_pkey; Type: CONSTRAINT; Schema: mailproxy; Owner: -

@@ -23,6 +23,7 @@
 #include "worker/flow.h"
 #include "worker/http_client.h"
 #include "worker/report/report.h"
+#include "worker/sweep/retention.h"
 #include "worker/sweep/sweep.h"
 #include "worker/transfer.h"
 
@@ -42,6 +43,7 @@ struct worker {
     struct suspension *suspension;
     struct reporter *reporter;
     struct sweeper *sweeper;
+    struct retention *retention;
     bool lost;     /* the lease was lost: drain, then begin a new life */
     bool stopping; /* SIGTERM came */
     bool cut;      /* the grace is over: what was on its way will have no result */
@@ -142,6 +144,7 @@ static void loop_epoch_changed(void *arg, int64_t epoch)
         send_pool_close_idle(w->flow.pool); /* of the life before, whose grants are gone */
     take_set_epoch(w->flow.taker, w->stopping ? 0 : epoch);
     sweep_set_epoch(w->sweeper, w->stopping ? 0 : epoch);
+    retention_set_active(w->retention, !w->stopping && epoch);
     suspension_set_epoch(w->suspension, w->stopping ? 0 : epoch);
     reporter_set_epoch(w->reporter, epoch);
     if (w->lost)
@@ -244,6 +247,7 @@ static void loop_signalled(void *arg, int fd, unsigned ready)
     log_end(&l);
     take_set_epoch(w->flow.taker, 0);
     sweep_set_epoch(w->sweeper, 0);
+    retention_set_active(w->retention, false);
     suspension_set_epoch(w->suspension, 0);
     reporter_stop(w->reporter);
     flow_drop_unsent(&w->flow);
@@ -316,6 +320,8 @@ static enum err loop_open_stages(struct worker *w, struct error *err)
     if (!rc)
         rc = sweep_new(w->loop, w->work, w->config, loop_wake_claims, w, &w->sweeper, err);
     if (!rc)
+        rc = retention_new(w->loop, w->work, w->config, &w->retention, err);
+    if (!rc)
         rc = suspension_new(w->loop, w->work, flow_hand_back, &w->flow, &w->suspension, err);
     if (!rc)
         rc = lease_new(w->loop, w->work, w->config, loop_epoch_changed, w, &w->flow.lease, err);
@@ -353,6 +359,7 @@ static void loop_close(struct worker *w)
     keeper_free(w->keeper);
     http_client_free(w->http);
     sweep_free(w->sweeper);
+    retention_free(w->retention);
     batch_free(w->flow.recorder);
     lease_free(w->flow.lease);
     suspension_free(w->suspension);

@@ -16,7 +16,11 @@ DECLARE
 BEGIN
     WITH f AS MATERIALIZED (
         SELECT g.*, EXISTS (SELECT FROM mailproxy.message_body b
-                             WHERE b.message_pk = g.message_pk AND b.created_at = g.created_at) AS has_content
+                             WHERE b.message_pk = g.message_pk AND b.created_at = g.created_at)
+                    AND (SELECT m.attachments = 0
+                                OR EXISTS (SELECT FROM mailproxy.message_attachment c
+                                            WHERE c.message_pk = m.message_pk AND c.created_at = m.created_at)
+                           FROM mailproxy.message m WHERE m.message_pk = g.message_pk) AS has_content
           FROM mailproxy.match_messages('{error,cancelled}', requeue.tenant_id, requeue.account_id, requeue.batch_code, message_ids, reply_class) g
     ), chosen AS (
         SELECT f.message_pk, f.message_id FROM f WHERE f.has_content ORDER BY f.message_pk LIMIT max_messages

@@ -14,7 +14,7 @@ from support.queue_sql import options_of_the_programs
 
 BIG = ["message", "queue", "rate_bucket", "event", "attempt", "message_body", "command_log"]
 HOT = ["claim/claim_messages", "claim/return_claims", "claim/recover_leases", "claim/list_suspended_leases", "claim/end_worker",
-       "record/record_attempts", "sweep/promote_due", "sweep/purge_rates", "sweep/raise_priorities", "sweep/give_up_messages", "sweep/reap_workers", "intake/enqueue_messages",
+       "record/record_attempts", "sweep/promote_due", "sweep/purge_rates", "sweep/raise_priorities", "sweep/purge_messages", "sweep/give_up_messages", "sweep/reap_workers", "intake/enqueue_messages",
        "intake/replace_messages", "control/list_messages", "control/list_events", "control/cleanup_messages",
        "control/delete_messages", "control/find_message_tenants", "control/count_pending", "authorize/take_token", "report/claim_tenants",
        "report/load_events", "report/acknowledge_reports", "sweep/fold_counters", "metrics/read_account_counters",

@@ -3,13 +3,13 @@
 -- epoch, message_id; -1, 0 and an empty text at first  $5 bigint the second before which its last report was acknowledged
 -- Rows: one: how many were removed, and the last row looked at as $2 to $4 take it; null: there was none, the end.
 -- Goes: the message and its events. Its content, attachments and attempts leave with their day's partition. A message
---       without any event was never told and stays.
+--       without any event was never told and stays, unless it is older than all events there are.
 -- Locks: the message rows it removes; one that is locked (somebody deletes or replaces it) is passed by. A final message
 --        has no queue row, and what is final is looked at again under the lock.
 -- Plan: index message_listing in its order from the last row on; index event_by_message; primary keys.
 -- Called by: cleanup_remove() in server/routes/cleanup.c.
 WITH page AS MATERIALIZED (
-    SELECT m.message_pk, m.priority, m.created_at, m.message_id, m.state
+    SELECT m.message_pk, m.priority, m.created_at, m.message_id, m.state, m.finished_at
       FROM mailproxy.message m
      WHERE m.tenant_id = $1::text
        AND (m.priority, m.created_at, m.message_id)
@@ -23,7 +23,8 @@ told AS MATERIALIZED (
                SELECT bool_and(e.reported_at IS NOT NULL) AS wholly, max(e.reported_at) AS last_at
                  FROM mailproxy.event e
                 WHERE e.message_pk = p.message_pk AND e.created_at >= p.created_at) r
-     WHERE p.state <> 'queued' AND r.wholly AND floor(extract(epoch FROM r.last_at)) < $5::bigint),
+     WHERE p.state <> 'queued' AND floor(extract(epoch FROM coalesce(r.last_at, p.finished_at))) < $5::bigint
+       AND coalesce(r.wholly, p.finished_at < (SELECT mailproxy.history_begins_at()))),
 doomed AS MATERIALIZED (
     SELECT m.message_pk, m.created_at
       FROM mailproxy.message m
