@@ -13,7 +13,7 @@ NO_TEXT = {"type": "string_type", "msg": "Input should be a valid string"}
 NO_LIST = {"type": "list_type", "msg": "Input should be a valid list"}
 NO_OBJECT = {"type": "dict_type", "msg": "Input should be a valid dictionary"}
 SECRETS = {"password", "imap_password", "client_auth", "report_secret", "api_token", "bounce_imap_password",
-           "oauth_client_secret", "oauth_refresh_token", "oauth_token", "tls_ca", "tls_client_cert", "tls_client_key"}
+           "oauth_client_auth", "oauth_client_secret", "oauth_refresh_token", "oauth_token", "tls_ca", "tls_client_cert", "tls_client_key"}
 
 
 def is_checked(operation, name):

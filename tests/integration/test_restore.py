@@ -78,6 +78,7 @@ def test_what_a_restore_made_wait_again_is_sent_when_an_operator_has_agreed(syst
     worker.wait_line("event=restore_found .*lost_to=")
     forgetful = system.start_worker(GMP_STATE_DIR=None)
     forgetful.wait_line("event=restore_found")
+    wait_for(lambda: system.api.get("/ready").status == 200, "the server to be connected to the copy")
     api.enqueue(message("fresh"))
     assert sorted(m["id"] for m in api.messages()) == sorted(["fresh", *ids]), "of the lost one nothing is known"
     wait_two_rounds_of_claims(system)
