@@ -42,7 +42,7 @@ def test_what_is_told_leaves_and_what_is_not_sent_keeps_its_content(new_system, 
     assert acme.post("/commands/suspend", batch_code="spring").status == 200
     worker = system.start_worker()
     wait_for(lambda: store.reported_ids() == {"old", "young"}, "the reports")
-    wait_for(lambda: {m["id"] for m in acme.messages(tenant_id="acme")} == {"waits"}, "what was told to be gone")
+    wait_for(lambda: {m["id"] for m in acme.messages(tenant_id="acme")} == {"waits"}, "what was told to be gone", timeout=120)
     worker.wait_line("event=messages_purged ")
     worker.wait_line("event=partition_dropped name=event_")
     system.workers[0].terminate()
@@ -66,7 +66,7 @@ def test_a_message_whose_content_has_left_is_listed_without_it(new_system, relay
     acme.wait_state("sent", "m1")
     first.terminate()
     system.start_worker()
-    wait_for(lambda: "message_body" not in past_days(system), "its day to be gone")
+    wait_for(lambda: "message_body" not in past_days(system), "its day to be gone", timeout=120)
     listed = acme.message("m1")
     assert (listed["status"], listed["message"]) == ("sent", {})
     assert {"attempt", "event"} <= past_days(system), "history is kept for longer"
