@@ -8,6 +8,6 @@ SELECT s.relname::text AS table_name, s.n_live_tup AS live_rows, s.n_dead_tup AS
   FROM pg_catalog.pg_stat_user_tables s
  WHERE s.schemaname = 'mailproxy'
    AND s.relname IN ('queue', 'message', 'account_state', 'account_token', 'account_counter', 'attempt_counter', 'tenant_sync',
-                     'worker', 'rate_bucket', 'connection_grant', 'instance');
+                     'worker', 'rate_bucket', 'connection_grant', 'instance', 'purge_pass');
 COMMENT ON VIEW mailproxy.hot_table IS 'The tables whose rows are updated and deleted all the time. Question: does autovacuum keep up, is a table many times larger than what it holds? Reads statistics alone.';
 COMMENT ON COLUMN mailproxy.hot_table.octets_per_row IS 'Size on disk by live row, dead ones and free space included; a queue row takes some 150.';
