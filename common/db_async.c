@@ -166,6 +166,15 @@ static void db_async_drop(struct db_async *db, const struct error *why)
     }
 }
 
+/* A send failed. It is told from the loop, never from inside the caller's call; but libpq has closed
+ * the socket, and before the turn ends somebody else may be given the same descriptor. */
+static void db_async_break(struct db_async *db)
+{
+    db->broken = true;
+    event_unwatch(db->loop, db->fd);
+    db->fd = -1;
+}
+
 static void db_async_fail(struct db_async *db, const char *what)
 {
     struct error err;
@@ -241,8 +250,11 @@ static void db_async_ready(void *arg, int fd, unsigned ready)
     while (db->pg && db->sent.first && !PQisBusy(db->pg)) {
         PGresult *res = PQgetResult(db->pg);
 
-        if (res) /* a NULL only parts one statement's results from the next one's */
+        if (res)
             db_async_take_result(db, res);
+        else if (PQstatus(db->pg) != CONNECTION_OK)
+            break; /* a callback's sending found the other end closed: no more will come */
+        /* else: a NULL only parts one statement's results from the next one's */
     }
     if (!db->pg)
         return;
@@ -465,7 +477,7 @@ enum err db_async_run(struct db_async *db, const struct db_stmt *stmt,
     } else {
         db_ops_add(&db->sent, op);
         if (!db_async_send(db, op, params))
-            db->broken = true; /* told from the loop, never from inside this call */
+            db_async_break(db);
         event_defer(db->loop, db_async_flush_later, db);
     }
     return ERR_OK;
