@@ -166,8 +166,8 @@ static void db_async_drop(struct db_async *db, const struct error *why)
     }
 }
 
-/* A send failed. It is told from the loop, never from inside the caller's call; but libpq has closed
- * the socket, and before the turn ends somebody else may be given the same descriptor. */
+/* A send failed. It is told from the loop, never from inside the caller's call; but libpq has
+ * closed the socket, and before the turn ends somebody else may be given the same descriptor. */
 static void db_async_break(struct db_async *db)
 {
     db->broken = true;

@@ -6,6 +6,7 @@ them: two transactions interleaved by hand, in both orders, and a storm of all o
 import psycopg
 import pytest
 from support.suspension_sql import ENDS, Later, interleave, record
+from support.waiting import wait_for
 
 
 @pytest.mark.parametrize("end", ENDS)
@@ -160,6 +161,21 @@ def test_two_tenants_are_suspended_side_by_side(watcher, pair):
     interleave(watcher, pair[0], lambda c: c.suspend(tenant="other"), pair[1],
                lambda c: c.sql("UPDATE mailproxy.tenant SET suspended_batches = '{b1}'"))
     assert watcher.states() == {"a": "held", "b": "held"}
+
+
+def test_a_recovery_that_comes_late_leaves_what_was_claimed_since(watcher, pair):
+    """Its connection broke and its worker went on with another: the tokens it was sent with are no longer all there are."""
+    suspending, recovering = pair
+    watcher.add("m1")
+    watcher.claim()
+    suspending.begin()
+    suspending.suspend()
+    late = Later(lambda: recovering.run("recover_leases", 1, []))
+    wait_for(lambda: recovering.is_waiting(watcher), "the recovery to wait")
+    watcher.sql("UPDATE mailproxy.queue SET lease_token = nextval('mailproxy.lease_token_seq'), leased_at = now()")
+    suspending.db.execute("ROLLBACK")
+    late.join()
+    assert watcher.states() == {"m1": "leased"}
 
 
 def storm_worker(connection, epoch, turns):

@@ -21,6 +21,7 @@ enum {
     TAKE_FAILED_MS = 50,     /* an account's failure is recorded first, see BATCH_DELAY_MS */
     TAKE_ACCOUNTS = 16,      /* a claim's turn: LIMIT in claim_messages */
     TAKE_RECOVER_POLLS = 60, /* a claim or return may have been lost on the way */
+    TAKE_UNSURE_POLLS = 5, /* it was, and its backend may not have ended yet: look again so soon */
     TAKE_RETRY_MS = 500,
 };
 
@@ -42,7 +43,7 @@ struct taker {
     uint32_t claim;          /* number of the last claim */
     uint32_t claim_accounts; /* it gave messages of */
     uint32_t claim_max;      /* it might give at most so many messages */
-    uint32_t polls;
+    uint32_t polls_left;     /* until leases of unknown tokens are looked for */
     struct event_timer poll, soon;
     struct db_array returned_pks, returned_tokens; /* to be handed back at the turn's end */
 };
@@ -193,6 +194,7 @@ static void take_recover(struct taker *taker)
     struct db_array tokens = db_array_of(DB_INT8);
     struct error err;
 
+    taker->polls_left = TAKE_RECOVER_POLLS;
     taker->calls.list_tokens(taker->calls.arg, &tokens);
     db_param_int(&params, taker->epoch);
     db_param_array(&params, &tokens);
@@ -240,6 +242,7 @@ static void take_claimed(void *arg, enum err rc, const PGresult *res, const stru
     if (rc) {
         log_error(LOG_WARN, "claim", "claim_failed", err);
         take_recover(taker);
+        taker->polls_left = TAKE_UNSURE_POLLS;
         return;
     }
     outlook = claim_read_outlook(res);
@@ -319,7 +322,9 @@ static void take_poll(void *arg)
 {
     struct taker *taker = arg;
 
-    if (++taker->polls % TAKE_RECOVER_POLLS == 0 && taker->epoch && !taker->asking)
+    if (taker->polls_left > 0)
+        taker->polls_left--;
+    if (taker->polls_left == 0 && taker->epoch && !taker->asking)
         take_recover(taker);
     else if (taker->held >= taker->held_max && taker->epoch && !taker->asking)
         take_ask(taker);
@@ -339,6 +344,7 @@ void take_reconnected(struct taker *taker)
 {
     if (taker->epoch && !taker->asking)
         take_recover(taker);
+    taker->polls_left = TAKE_UNSURE_POLLS;
 }
 
 void take_set_epoch(struct taker *taker, int64_t epoch)
