@@ -39,6 +39,9 @@ static const struct config_setting config_settings[] = {
      "PgBouncer, in transaction mode, before that database: all but LISTEN and migrate goes "
      "through "
      "it; not set: nothing does"},
+    {"GMP_ROLE_PREFIX", CONFIG_TEXT, AT(role_prefix), "mailproxy", 0, 0,
+     "what the names of the group roles begin with that `migrate` makes and grants to; none: it "
+     "makes none"},
     {"GMP_HOST", CONFIG_TEXT, AT(host), NULL, 0, 0,
      "address the server listens on; not set: 127.0.0.1 without an admin token, else 0.0.0.0"},
     {"GMP_PORT", CONFIG_INTEGER, AT(port), "8000", 1, 65535, "TCP port the server listens on"},

@@ -28,6 +28,7 @@ struct config_delays {
 struct config {
     char *database_url;
     char *database_pooler_url; /* NULL: none */
+    char *role_prefix;
     char *host;
     int64_t port;
     char *api_token;

@@ -13,6 +13,8 @@
  * only. */
 #define MIGRATE_LOCK "SELECT pg_advisory_xact_lock(1835104620)"
 
+enum { NAMEDATA_OCTETS = 64 }; /* NAMEDATALEN of PostgreSQL, with the final NUL */
+
 int migrate_latest(void)
 {
     int latest = 0;
@@ -57,15 +59,37 @@ static enum err migrate_refuse_newer(int version, struct error *err)
         version, migrate_latest());
 }
 
+/* A statement of which no row is wanted. */
+static enum err migrate_run(struct db_conn *conn, const struct db_stmt *stmt,
+                            const struct db_params *params, struct error *err)
+{
+    PGresult *res = NULL;
+    enum err rc = db_run(conn, stmt, params, &res, err);
+
+    PQclear(res);
+    return rc;
+}
+
+static enum err migrate_become_owner(struct db_conn *conn, const char *role_prefix,
+                                     struct error *err)
+{
+    struct db_params params = {0};
+
+    db_param_text(&params, role_prefix);
+    return migrate_run(conn, &SQL_BECOME_OWNER, &params, err);
+}
+
 /* BEGIN, our lock, and what the database is at. The caller ends the transaction, also on failure.
  */
-static enum err migrate_begin(struct db_conn *conn, int *ret_version, bool *ret_views,
-                              struct error *err)
+static enum err migrate_begin(struct db_conn *conn, const char *role_prefix, int *ret_version,
+                              bool *ret_views, struct error *err)
 {
     enum err rc = db_begin(conn, err);
 
     if (!rc)
         rc = db_exec(conn, MIGRATE_LOCK, err);
+    if (!rc)
+        rc = migrate_become_owner(conn, role_prefix, err);
     if (!rc)
         rc = migrate_read_version(conn, ret_version, ret_views, err);
     if (!rc && *ret_version > migrate_latest())
@@ -86,31 +110,27 @@ static enum err migrate_apply(struct db_conn *conn, const struct migration *m, b
                               struct error *err)
 {
     struct db_params params = {0};
-    PGresult *res = NULL;
     enum err rc = ERR_OK;
 
     if (views)
-        rc = db_run(conn, &SQL_DROP_VIEWS, &params, &res, err);
-    PQclear(res);
+        rc = migrate_run(conn, &SQL_DROP_VIEWS, &params, err);
     if (!rc)
         rc = db_exec(conn, m->text, err);
     if (rc)
         return rc;
     db_param_int(&params, m->version);
     db_param_text(&params, m->name);
-    res = NULL;
-    rc = db_run(conn, &SQL_INSERT_SCHEMA_MIGRATION, &params, &res, err);
-    PQclear(res);
-    return rc;
+    return migrate_run(conn, &SQL_INSERT_SCHEMA_MIGRATION, &params, err);
 }
 
 /* One migration in its transaction. *ret_done: false when there was none left. */
-static enum err migrate_step(struct db_conn *conn, bool *ret_done, struct error *err)
+static enum err migrate_step(struct db_conn *conn, const char *role_prefix, bool *ret_done,
+                             struct error *err)
 {
     const struct migration *next = migrations;
     int version = 0;
     bool views = false;
-    enum err rc = migrate_begin(conn, &version, &views, err);
+    enum err rc = migrate_begin(conn, role_prefix, &version, &views, err);
 
     while (next->version && next->version <= version)
         next++;
@@ -120,14 +140,15 @@ static enum err migrate_step(struct db_conn *conn, bool *ret_done, struct error 
     return migrate_end(conn, rc, err);
 }
 
-static enum err migrate_install(struct db_conn *conn, int *ret_installed, struct error *err)
+static enum err migrate_install(struct db_conn *conn, const char *role_prefix, int *ret_installed,
+                                struct error *err)
 {
     struct db_array columns[4];
     struct db_params params = {0};
     PGresult *res = NULL;
     int version = 0;
     bool views = false;
-    enum err rc = migrate_begin(conn, &version, &views, err);
+    enum err rc = migrate_begin(conn, role_prefix, &version, &views, err);
 
     for (size_t i = 0; i < 4; i++)
         columns[i] = db_array_of(DB_TEXT);
@@ -151,25 +172,147 @@ static enum err migrate_install(struct db_conn *conn, int *ret_installed, struct
     return migrate_end(conn, rc, err);
 }
 
-enum err migrate_up(struct db_conn *conn, struct migrate_done *ret, struct error *err)
+/* NULL: no roles are wanted. */
+static enum err migrate_read_prefix(const char *role_prefix, const char **ret, struct error *err)
 {
-    struct migrate_done done = {0};
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyz_0123456789";
+    size_t n = strlen(role_prefix);
+
+    if (n == 0 || n > MIGRATE_PREFIX_OCTETS_MAX || strspn(role_prefix, allowed) != n ||
+        strchr("0123456789", role_prefix[0]) || !strncmp(role_prefix, "pg_", 3))
+        return error_set(err, ERR_CONFIG,
+                         "GMP_ROLE_PREFIX=%s: must be none, or begin a role's name: at most %d of "
+                         "a-z, _ and, not first, 0-9; not pg_",
+                         role_prefix, MIGRATE_PREFIX_OCTETS_MAX);
+    *ret = strcmp(role_prefix, "none") != 0 ? role_prefix : NULL;
+    return ERR_OK;
+}
+
+/* The role's name into `name`. */
+static const char *migrate_role_name(const struct migrate_role *role, const char *prefix,
+                                     char name[NAMEDATA_OCTETS])
+{
+    snprintf(name, NAMEDATA_OCTETS, "%s_%s", prefix, role->name);
+    return name;
+}
+
+/* missing: those that do not exist, and that this login may not make. */
+static enum err migrate_make_roles(struct db_conn *conn, const struct db_array *names,
+                                   char missing[MIGRATE_MISSING_OCTETS], struct error *err)
+{
+    struct db_params params = {0};
+    PGresult *res = NULL;
     enum err rc;
 
+    db_param_array(&params, names);
+    rc = db_run(conn, &SQL_FIND_ROLES, &params, &res, err);
+    if (rc)
+        return rc;
+    if (*db_str(res, 0, 0) && db_bool(res, 0, 1))
+        rc = migrate_run(conn, &SQL_MAKE_ROLES, &params, err);
+    else
+        snprintf(missing, MIGRATE_MISSING_OCTETS, "%s", db_str(res, 0, 0));
+    PQclear(res);
+    return rc;
+}
+
+static enum err migrate_grant_roles(struct db_conn *conn, const char *role_prefix,
+                                    const struct db_array *names, const struct db_array *texts,
+                                    bool *ret_granted, struct error *err)
+{
+    struct db_params params = {0};
+    PGresult *res = NULL;
+    enum err rc;
+
+    db_param_text(&params, role_prefix ? role_prefix : "none");
+    db_param_array(&params, names);
+    db_param_array(&params, texts);
+    rc = db_run(conn, &SQL_GRANT_ROLES, &params, &res, err);
+    if (!rc)
+        *ret_granted = db_bool(res, 0, 0);
+    PQclear(res);
+    return rc;
+}
+
+/* The roles are made as whoever has logged in: the schema's owner needs no right to make any. */
+static enum err migrate_grant(struct db_conn *conn, const char *role_prefix,
+                              struct migrate_done *done, struct error *err)
+{
+    struct db_array names = db_array_of(DB_TEXT), texts = db_array_of(DB_TEXT);
+    char name[NAMEDATA_OCTETS];
+    enum err rc;
+
+    for (const struct migrate_role *r = migrate_roles; role_prefix && r->name; r++) {
+        db_array_text(&names, migrate_role_name(r, role_prefix, name));
+        db_array_text(&texts, r->text);
+    }
+    rc = db_array_check(&names, err);
+    if (!rc)
+        rc = db_array_check(&texts, err);
+    if (!rc)
+        rc = db_begin(conn, err);
+    if (!rc)
+        rc = db_exec(conn, MIGRATE_LOCK, err);
+    if (!rc)
+        rc = migrate_make_roles(conn, &names, done->missing, err);
+    if (!rc)
+        rc = migrate_become_owner(conn, role_prefix, err);
+    if (!rc)
+        rc = migrate_grant_roles(conn, role_prefix, &names, &texts, &done->granted, err);
+    db_array_clear(&names);
+    db_array_clear(&texts);
+    return migrate_end(conn, rc, err);
+}
+
+enum err migrate_up(struct db_conn *conn, const char *role_prefix, struct migrate_done *ret,
+                    struct error *err)
+{
+    struct migrate_done done = {0};
+    enum err rc = migrate_read_prefix(role_prefix, &role_prefix, err);
+
+    if (rc)
+        return rc;
     for (;;) {
         bool none_left = false;
 
-        rc = migrate_step(conn, &none_left, err);
+        rc = migrate_step(conn, role_prefix, &none_left, err);
         if (rc)
             return rc;
         if (none_left)
             break;
         done.migrations++;
     }
-    rc = migrate_install(conn, &done.objects, err);
+    rc = migrate_install(conn, role_prefix, &done.objects, err);
+    if (!rc)
+        rc = migrate_grant(conn, role_prefix, &done, err);
     if (!rc)
         *ret = done;
     return rc;
+}
+
+enum err migrate_print_roles(const char *role_prefix, FILE *out, struct error *err)
+{
+    char name[NAMEDATA_OCTETS];
+    enum err rc = migrate_read_prefix(role_prefix, &role_prefix, err);
+
+    if (rc || !role_prefix)
+        return rc;
+    for (const struct migrate_role *r = migrate_roles; r->name; r++) {
+        migrate_role_name(r, role_prefix, name);
+        fprintf(out, "SELECT 'CREATE ROLE %s NOLOGIN' WHERE to_regrole('%s') IS NULL \\gexec\n",
+                name, name);
+    }
+    fprintf(out,
+            "-- Programs pass by row-level security, under which enums are planned for without "
+            "statistics.\n"
+            "ALTER ROLE %s_server BYPASSRLS;\n"
+            "ALTER ROLE %s_worker BYPASSRLS;\n"
+            "-- Whose queries hold back a vacuum is seen by who may read all statistics.\n"
+            "GRANT pg_read_all_stats TO %s_dba;\n"
+            "-- For a database that has no schema mailproxy yet: the owner makes it.\n"
+            "GRANT CREATE ON DATABASE :\"DBNAME\" TO %s_owner;\n",
+            role_prefix, role_prefix, role_prefix, role_prefix);
+    return ERR_OK;
 }
 
 enum err migrate_check(struct db_conn *conn, struct error *err)

@@ -1,5 +1,5 @@
 /*
- * migrations.h - what sql/embed.py made of sql/migrations, sql/functions and sql/views.
+ * migrations.h - what sql/embed.py made of sql/migrations, sql/functions, sql/views and sql/roles.
  */
 #ifndef COMMON_MIGRATIONS_H
 #define COMMON_MIGRATIONS_H
@@ -19,5 +19,11 @@ struct migrate_object {
 };
 /* In the order they are to be installed; the last entry has no name. */
 extern const struct migrate_object migrate_objects[];
+
+struct migrate_role {
+    const char *name; /* without what all of them begin with */
+    const char *text; /* its grants, to roles whose names begin with mailproxy_ */
+};
+extern const struct migrate_role migrate_roles[]; /* the last entry has no name */
 
 #endif

@@ -21,6 +21,8 @@ static const char main_usage[] =
     "\n"
     "  (none)        serve the HTTP API until SIGTERM or SIGINT\n"
     "  migrate       bring the database's schema up to date\n"
+    "  print-roles   print the SQL with which a superuser makes the roles of GMP_ROLE_PREFIX, for "
+    "psql\n"
     "  check-config  print the effective settings, secrets masked, or say which one is wrong\n"
     "  settings      print every setting: NAME|kind|default|min|max|help\n"
     "  openapi       print the description of the API, as GET /openapi.json gives it\n"
@@ -42,12 +44,25 @@ static enum err main_migrate(const struct config *config, struct error *err)
     enum err rc = db_open(db_target_direct(config), "mailproxy-server migrate", &db, err);
 
     if (!rc)
-        rc = migrate_up(db, &done, err);
+        rc = migrate_up(db, config->role_prefix, &done, err);
     if (!rc)
-        printf("schema version %d; applied: %d migrations, %d functions and views\n",
-               migrate_latest(), done.migrations, done.objects);
+        printf("schema version %d; applied: %d migrations, %d functions and views%s\n",
+               migrate_latest(), done.migrations, done.objects,
+               done.granted ? ", the grants to roles" : "");
+    if (!rc && *done.missing)
+        fprintf(stderr,
+                "mailproxy-server: this login may not create the roles %s. They are wanted where "
+                "programs or people are to log in with less than the owner's rights: a superuser "
+                "creates them with `mailproxy-server print-roles | psql DATABASE`; then migrate "
+                "again. GMP_ROLE_PREFIX=none: they are not wanted.\n",
+                done.missing);
     db_close(db);
     return rc;
+}
+
+static enum err main_print_roles(const struct config *config, struct error *err)
+{
+    return migrate_print_roles(config->role_prefix, stdout, err);
 }
 
 static enum err main_check_config(const struct config *config, struct error *err)
@@ -67,6 +82,7 @@ static const struct {
 } main_commands[] = {
     {"", main_serve},
     {"migrate", main_migrate},
+    {"print-roles", main_print_roles},
     {"check-config", main_check_config},
 };
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Turn sql/statements/**/*.sql, sql/migrations/*.sql, sql/functions/*.sql and sql/views/*.sql into C.
+"""Turn sql/statements/**/*.sql, sql/migrations/*.sql, sql/functions/*.sql, sql/views/*.sql and sql/roles/*.sql into C.
 
 usage: embed.py SOURCE_DIR DEPFILE statements.h statements.c migrations.c objects.c
 
@@ -9,6 +9,8 @@ over the wire. A head line beginning "-- Rows (binary):" asks for binary results
 A function or view is a file NAME.sql that makes this one object. They are installed functions first, then by name; a head
 line "-- Needs: NAME, NAME" puts others before it. A line "\\ir FILE", as in psql, stands for what is in that file: a statement
 that has one text for the programs and for a function.
+
+A file of sql/roles is what one group role may do: ROLE.sql, in which mailproxy_ROLE stands for its name.
 """
 
 import graphlib
@@ -74,6 +76,9 @@ def write_objects(source: pathlib.Path, to: pathlib.Path) -> None:
             sys.exit("embed.py: %s does not CREATE OR REPLACE %s mailproxy.%s" % (file.name, kind.upper(), file.stem))
         digest = hashlib.sha256(text.encode()).hexdigest()
         out += ['    {"%s", "%s", "%s",' % (kind, file.stem, digest), c_string(text) + "},"]
+    out += ["    {0}};", "", "const struct migrate_role migrate_roles[] = {"]
+    for file in sorted((source / "roles").glob("*.sql")):
+        out += ['    {"%s",' % file.stem, c_string(without_comments(file.read_text())) + "},"]
     to.write_text("\n".join(out + ["    {0}};", ""]))
 
 

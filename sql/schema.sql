@@ -427,7 +427,7 @@ COMMENT ON FUNCTION mailproxy.count_queue() IS 'Per account: messages that are n
 --
 
 CREATE FUNCTION mailproxy.create_partitions(days_ahead integer DEFAULT 14) RETURNS integer
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
@@ -525,7 +525,7 @@ COMMENT ON FUNCTION mailproxy.drop_object(of_kind text, of_name text) IS 'Drop a
 --
 
 CREATE FUNCTION mailproxy.drop_old_partition(content_kept_s bigint, history_kept_s bigint, OUT dropped text, OUT in_use text) RETURNS record
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET lock_timeout TO '100ms'
     AS $_$
@@ -989,6 +989,62 @@ END $$;
 --
 
 COMMENT ON FUNCTION mailproxy.free_slots(of_tenant text, of_account text, place integer, places integer, for_worker bigint, usual_connections integer, share integer) IS 'How many messages of an account may be claimed now, by its limits, its tenant''s and its state, and over how many connections. The right to them lasts until the transaction ends. Of what is left to the tenant it gets its share, the place-th of so many places.';
+
+--
+-- Name: grant_roles(text, text[], text[]); Type: FUNCTION; Schema: mailproxy; Owner: -
+--
+
+CREATE FUNCTION mailproxy.grant_roles(prefix text, roles text[], texts text[]) RETURNS boolean
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+    existing CONSTANT regrole[] := ARRAY(SELECT r.oid FROM pg_roles r WHERE r.rolname = ANY (roles));
+    statement text;
+BEGIN
+    IF NOT (SELECT pg_has_role(n.nspowner, 'USAGE') FROM pg_namespace n WHERE n.nspname = 'mailproxy')
+       OR EXISTS (SELECT FROM mailproxy.role_grant g
+                   WHERE g.prefix = grant_roles.prefix AND g.digest = mailproxy.role_state(roles, texts)) THEN
+        RETURN false;
+    END IF;
+    FOR statement IN
+        SELECT format('REVOKE ALL ON SCHEMA mailproxy FROM %s', r)
+          FROM unnest(existing) AS r
+          JOIN pg_namespace n ON n.nspname = 'mailproxy' AND n.nspowner <> r
+         UNION ALL
+        SELECT DISTINCT format('REVOKE ALL ON %s %s FROM %s', CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, c.oid::regclass,
+                               a.grantee::regrole)
+          FROM pg_class c
+          LEFT JOIN pg_attribute k ON k.attrelid = c.oid AND k.attacl IS NOT NULL
+         CROSS JOIN LATERAL (SELECT x.grantee FROM aclexplode(c.relacl) x UNION SELECT x.grantee FROM aclexplode(k.attacl) x) a
+         WHERE c.relnamespace = 'mailproxy'::regnamespace AND a.grantee = ANY (existing) AND a.grantee <> c.relowner
+         UNION ALL
+        SELECT DISTINCT format('REVOKE ALL ON ROUTINE %s FROM %s', p.oid::regprocedure, a.grantee::regrole)
+          FROM pg_proc p
+         CROSS JOIN LATERAL aclexplode(p.proacl) a
+         WHERE p.pronamespace = 'mailproxy'::regnamespace AND a.grantee = ANY (existing) AND a.grantee <> p.proowner
+         UNION ALL
+        SELECT format('REVOKE ALL ON ROUTINE %s FROM PUBLIC', p.oid::regprocedure)
+          FROM pg_proc p
+         WHERE p.pronamespace = 'mailproxy'::regnamespace AND p.prosecdef
+         UNION ALL
+        SELECT regexp_replace(t.text, '\mmailproxy_(owner|server|worker|dba|tenant)\M', prefix || '_\1', 'g')
+          FROM unnest(roles, texts) WITH ORDINALITY AS t (role, text, position)
+         WHERE t.role IN (SELECT r.rolname FROM pg_roles r)
+    LOOP
+        EXECUTE statement;
+    END LOOP;
+    INSERT INTO mailproxy.role_grant AS g (prefix, digest)
+    VALUES (prefix, mailproxy.role_state(roles, texts))
+    ON CONFLICT ON CONSTRAINT role_grant_pkey DO UPDATE SET digest = excluded.digest, granted_at = now();
+    RETURN true;
+END $$;
+
+--
+-- Name: FUNCTION grant_roles(prefix text, roles text[], texts text[]); Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON FUNCTION mailproxy.grant_roles(prefix text, roles text[], texts text[]) IS 'Take from these roles, as far as they exist, what they may do in this schema, and grant them what the texts say, in which mailproxy_ stands for the prefix. False: there was nothing to do, or the caller is not the schema''s owner.';
 
 --
 -- Name: history_begins_at(); Type: FUNCTION; Schema: mailproxy; Owner: -
@@ -2437,6 +2493,45 @@ $$;
 COMMENT ON FUNCTION mailproxy.log_operation(endpoint text, of_tenant text, asked jsonb, done mailproxy.effect) IS 'A row of the command log: who is the session''s user, what the parameters (of message_ids the first hundred) and what came of it. Last in its function: it waits for nobody.';
 
 --
+-- Name: make_roles(text[]); Type: FUNCTION; Schema: mailproxy; Owner: -
+--
+
+CREATE FUNCTION mailproxy.make_roles(roles text[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+    role      text;
+    statement text;
+BEGIN
+    FOREACH role IN ARRAY roles LOOP
+        CONTINUE WHEN EXISTS (SELECT FROM pg_roles r WHERE r.rolname = role);
+        BEGIN
+            EXECUTE format('CREATE ROLE %I NOLOGIN', role);
+        EXCEPTION WHEN duplicate_object OR unique_violation THEN
+            CONTINUE;
+        END;
+        FOR statement IN SELECT format(g.text, role)
+                           FROM (VALUES ('%\_dba', 'GRANT pg_read_all_stats TO %I'), -- who holds back a vacuum
+                                        ('%\_server', 'ALTER ROLE %I BYPASSRLS'), -- or it plans without statistics of enums
+                                        ('%\_worker', 'ALTER ROLE %I BYPASSRLS')) AS g (name, text)
+                          WHERE role LIKE g.name LOOP
+            BEGIN
+                EXECUTE statement;
+            EXCEPTION WHEN insufficient_privilege THEN
+                NULL; -- it works without, not quite as well
+            END;
+        END LOOP;
+    END LOOP;
+END $$;
+
+--
+-- Name: FUNCTION make_roles(roles text[]); Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON FUNCTION mailproxy.make_roles(roles text[]) IS 'Create those of these roles that do not exist, without login and without any right in this schema; who calls may create roles.';
+
+--
 -- Name: match_messages(mailproxy.message_state[], text, text, text, text[], text); Type: FUNCTION; Schema: mailproxy; Owner: -
 --
 
@@ -2497,7 +2592,7 @@ COMMENT ON FUNCTION mailproxy.match_messages(states mailproxy.message_state[], o
 --
 
 CREATE FUNCTION mailproxy.partition_holds(partition regclass) RETURNS text
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
     SET jit TO 'off'
@@ -2505,6 +2600,11 @@ CREATE FUNCTION mailproxy.partition_holds(partition regclass) RETURNS text
 DECLARE
     holds boolean;
 BEGIN
+    -- What else it might be, such as a view of the caller's, would run with the owner's rights.
+    IF NOT EXISTS (SELECT FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhparent
+                    WHERE i.inhrelid = partition AND c.relnamespace = 'mailproxy'::regnamespace) THEN
+        RETURN NULL;
+    END IF;
     EXECUTE format('SELECT EXISTS (SELECT FROM mailproxy.queue q
                                     WHERE q.message_pk BETWEEN (SELECT min(p.message_pk) FROM %1$s p) AND (SELECT max(p.message_pk) FROM %1$s p)
                                       AND (SELECT true FROM %1$s p WHERE p.message_pk = q.message_pk LIMIT 1))', partition) INTO holds;
@@ -2731,7 +2831,7 @@ COMMENT ON FUNCTION mailproxy.reap_worker(epoch bigint, forced boolean) IS 'Do a
 --
 
 CREATE FUNCTION mailproxy.recheck_limits() RETURNS trigger
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
@@ -3078,6 +3178,39 @@ END $$;
 COMMENT ON FUNCTION mailproxy.resume(tenant_id text, account_id text, batch_code text, dry_run boolean) IS 'End what mailproxy.pause() began: of one account, of one batch, or of the tenant as a whole with all its batches (its accounts are resumed by themselves). messages: how many wait for it. Not paused: 0 messages. SELECT * FROM mailproxy.resume(''shop'', account_id => ''main'')';
 
 --
+-- Name: role_state(text[], text[]); Type: FUNCTION; Schema: mailproxy; Owner: -
+--
+
+CREATE FUNCTION mailproxy.role_state(roles text[], texts text[]) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    SELECT md5(concat_ws(E'\n', texts::text,
+                (SELECT string_agg(r.oid::text, ' ' ORDER BY r.rolname) FROM pg_roles r WHERE r.rolname = ANY (roles)),
+                (SELECT n.nspacl::text FROM pg_namespace n WHERE n.nspname = 'mailproxy'),
+                (SELECT string_agg(concat_ws(' ', c.relname, c.relkind, c.relrowsecurity, c.relacl::text), E'\n' ORDER BY c.relname)
+                   FROM pg_class c
+                  WHERE c.relnamespace = 'mailproxy'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'S') AND NOT c.relispartition),
+                (SELECT string_agg(concat_ws(' ', c.relname, a.attname, a.attacl::text), E'\n' ORDER BY c.relname, a.attnum)
+                   FROM pg_class c
+                   JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+                  WHERE c.relnamespace = 'mailproxy'::regnamespace AND c.relkind IN ('r', 'p', 'v') AND NOT c.relispartition),
+                (SELECT string_agg(concat_ws(' ', p.oid::regprocedure, p.prosecdef, p.proacl::text), E'\n' ORDER BY p.oid)
+                   FROM pg_proc p
+                  WHERE p.pronamespace = 'mailproxy'::regnamespace),
+                (SELECT string_agg(concat_ws(' ', l.polrelid::regclass, l.polname, l.polroles::text), E'\n' ORDER BY l.polrelid, l.polname)
+                   FROM pg_policy l
+                   JOIN pg_class c ON c.oid = l.polrelid
+                  WHERE c.relnamespace = 'mailproxy'::regnamespace)))
+$$;
+
+--
+-- Name: FUNCTION role_state(roles text[], texts text[]); Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON FUNCTION mailproxy.role_state(roles text[], texts text[]) IS 'Another digest than that of role_grant: grant_roles() has something to do. Partitions have no part in it.';
+
+--
 -- Name: send(text, text, text, text, text, text, text, text, text, text, text, text, jsonb, text, jsonb, text, timestamp with time zone, text); Type: FUNCTION; Schema: mailproxy; Owner: -
 --
 
@@ -3271,12 +3404,7 @@ COMMENT ON COLUMN mailproxy.tenant_sync.called_at IS 'When the last call ended, 
 
 CREATE FUNCTION mailproxy.sync_is_due(sync mailproxy.tenant_sync, tenant_active boolean, interval_s bigint) RETURNS boolean
     LANGUAGE sql STABLE
-    AS $$
-    SELECT (sync.retry_at IS NULL OR sync.retry_at <= now())
-       AND (sync.news_seq > sync.told_seq
-            OR coalesce(tenant_active AND coalesce(sync.last_sync_at, '-infinity') <= now() - make_interval(secs => interval_s),
-                        false))
-$$;
+    RETURN ((((sync).retry_at IS NULL) OR ((sync).retry_at <= now())) AND (((sync).news_seq > (sync).told_seq) OR COALESCE((tenant_active AND (COALESCE((sync).last_sync_at, '-infinity'::timestamp with time zone) <= (now() - make_interval(secs => (interval_s)::double precision)))), false)));
 
 --
 -- Name: FUNCTION sync_is_due(sync mailproxy.tenant_sync, tenant_active boolean, interval_s bigint); Type: COMMENT; Schema: mailproxy; Owner: -
@@ -3350,7 +3478,7 @@ COMMENT ON FUNCTION mailproxy.take_over(epochs bigint[]) IS 'What workers that h
 --
 
 CREATE FUNCTION mailproxy.tenant_apply_suspension() RETURNS trigger
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
     AS $$
@@ -3770,7 +3898,7 @@ COMMENT ON COLUMN mailproxy.queue.waits_for_account IS 'The last attempt was def
 -- Name: account_backlog; Type: VIEW; Schema: mailproxy; Owner: -
 --
 
-CREATE VIEW mailproxy.account_backlog AS
+CREATE VIEW mailproxy.account_backlog WITH (security_invoker='true') AS
  SELECT b.tenant_id,
     b.account_id,
     b.messages,
@@ -4341,7 +4469,7 @@ CREATE VIEW mailproxy.hot_table AS
     GREATEST(s.last_vacuum, s.last_autovacuum) AS vacuumed_at,
     GREATEST(s.last_analyze, s.last_autoanalyze) AS analyzed_at
    FROM pg_stat_user_tables s
-  WHERE ((s.schemaname = 'mailproxy'::name) AND (s.relname = ANY (ARRAY['queue'::name, 'message'::name, 'account_state'::name, 'account_token'::name, 'account_counter'::name, 'attempt_counter'::name, 'tenant_sync'::name, 'worker'::name, 'rate_bucket'::name, 'connection_grant'::name, 'instance'::name])));
+  WHERE ((s.schemaname = 'mailproxy'::name) AND (s.relname = ANY (ARRAY['queue'::name, 'message'::name, 'account_state'::name, 'account_token'::name, 'account_counter'::name, 'attempt_counter'::name, 'tenant_sync'::name, 'worker'::name, 'rate_bucket'::name, 'connection_grant'::name, 'instance'::name, 'purge_pass'::name])));
 
 --
 -- Name: VIEW hot_table; Type: COMMENT; Schema: mailproxy; Owner: -
@@ -5246,7 +5374,7 @@ COMMENT ON COLUMN mailproxy.in_flight.worker_lives IS 'false: the worker has end
 -- Name: latency; Type: VIEW; Schema: mailproxy; Owner: -
 --
 
-CREATE VIEW mailproxy.latency AS
+CREATE VIEW mailproxy.latency WITH (security_invoker='true') AS
  SELECT l.tenant_id,
     l.minute,
     l.sent,
@@ -5336,6 +5464,26 @@ ALTER TABLE ONLY mailproxy.message_body ALTER COLUMN content SET COMPRESSION lz4
 --
 
 COMMENT ON TABLE mailproxy.message_body IS 'What to send: the client''s message, its known fields. By day of acceptance; leaves by DROP of a partition.';
+
+--
+-- Name: message_content; Type: VIEW; Schema: mailproxy; Owner: -
+--
+
+CREATE VIEW mailproxy.message_content AS
+ SELECT b.message_pk,
+    b.created_at,
+        CASE
+            WHEN (((b.content)::text ~~ '%"auth"%'::text) AND (json_typeof((b.content -> 'attachments'::text)) = 'array'::text) AND (json_array_length((b.content -> 'attachments'::text)) > 0)) THEN (jsonb_set((b.content)::jsonb, '{attachments}'::text[], ( SELECT jsonb_agg((a.item - 'auth'::text) ORDER BY a.place) AS jsonb_agg
+               FROM jsonb_array_elements(((b.content)::jsonb -> 'attachments'::text)) WITH ORDINALITY a(item, place))))::json
+            ELSE b.content
+        END AS content
+   FROM mailproxy.message_body b;
+
+--
+-- Name: VIEW message_content; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON VIEW mailproxy.message_content IS 'message_body without the `auth` of attachments, which may be sealed secrets. Look for a message by message_pk and, so that one day''s partition is read, created_at of mailproxy.message.';
 
 --
 -- Name: partition_status; Type: VIEW; Schema: mailproxy; Owner: -
@@ -5566,7 +5714,7 @@ COMMENT ON COLUMN mailproxy.rate_status.behavior IS 'Of an account at its limit:
 -- Name: recent_error; Type: VIEW; Schema: mailproxy; Owner: -
 --
 
-CREATE VIEW mailproxy.recent_error AS
+CREATE VIEW mailproxy.recent_error WITH (security_invoker='true') AS
  SELECT e.tenant_id,
     e.account_id,
     COALESCE(((e.reply_code / 100) || 'xx'::text), 'none'::text) AS reply_class,
@@ -5630,6 +5778,28 @@ COMMENT ON COLUMN mailproxy.recent_error.outcome IS 'deferred: it will be tried 
 --
 
 COMMENT ON COLUMN mailproxy.recent_error.example_message_id IS 'Null: the message was deleted since. Ask mailproxy.explain_message().';
+
+--
+-- Name: role_grant; Type: TABLE; Schema: mailproxy; Owner: -
+--
+
+CREATE TABLE mailproxy.role_grant (
+    prefix text NOT NULL COLLATE pg_catalog."C",
+    digest text NOT NULL,
+    granted_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+--
+-- Name: TABLE role_grant; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON TABLE mailproxy.role_grant IS 'What `mailproxy-server migrate` last granted to the group roles whose names begin so.';
+
+--
+-- Name: COLUMN role_grant.digest; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.role_grant.digest IS 'Of all that may be granted, and what was (mailproxy.role_state()); another one: it is to be granted again.';
 
 --
 -- Name: rule; Type: TABLE; Schema: mailproxy; Owner: -
@@ -5733,7 +5903,7 @@ COMMENT ON COLUMN mailproxy.schema_object.grants IS 'GRANT statements to be run 
 -- Name: tenant_backlog; Type: VIEW; Schema: mailproxy; Owner: -
 --
 
-CREATE VIEW mailproxy.tenant_backlog AS
+CREATE VIEW mailproxy.tenant_backlog WITH (security_invoker='true') AS
  SELECT b.tenant_id,
     count(*) AS accounts,
     (sum(b.messages))::bigint AS messages,
@@ -5780,7 +5950,7 @@ COMMENT ON COLUMN mailproxy.tenant_backlog.suspended_batches IS '{*}: the tenant
 -- Name: throughput; Type: VIEW; Schema: mailproxy; Owner: -
 --
 
-CREATE VIEW mailproxy.throughput AS
+CREATE VIEW mailproxy.throughput WITH (security_invoker='true') AS
  SELECT COALESCE(i.tenant_id, o.tenant_id) AS tenant_id,
     COALESCE(i.minute, o.minute) AS minute,
     COALESCE(i.accepted, (0)::bigint) AS accepted,
@@ -5965,6 +6135,13 @@ ALTER TABLE ONLY mailproxy.rate_bucket
 
 ALTER TABLE ONLY mailproxy.rate_length
     ADD CONSTRAINT rate_length_pkey PRIMARY KEY (period);
+
+--
+-- Name: role_grant role_grant_pkey; Type: CONSTRAINT; Schema: mailproxy; Owner: -
+--
+
+ALTER TABLE ONLY mailproxy.role_grant
+    ADD CONSTRAINT role_grant_pkey PRIMARY KEY (prefix);
 
 --
 -- Name: rule rule_pkey; Type: CONSTRAINT; Schema: mailproxy; Owner: -
@@ -6276,55 +6453,1215 @@ ALTER TABLE ONLY mailproxy.tenant_sync
     ADD CONSTRAINT tenant_sync_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES mailproxy.tenant(tenant_id) ON DELETE CASCADE;
 
 --
+-- Name: account; Type: ROW SECURITY; Schema: mailproxy; Owner: -
+--
+
+ALTER TABLE mailproxy.account ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: attempt; Type: ROW SECURITY; Schema: mailproxy; Owner: -
+--
+
+ALTER TABLE mailproxy.attempt ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: event; Type: ROW SECURITY; Schema: mailproxy; Owner: -
+--
+
+ALTER TABLE mailproxy.event ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: account everybody; Type: POLICY; Schema: mailproxy; Owner: -
+--
+
+CREATE POLICY everybody ON mailproxy.account USING (true) WITH CHECK (true);
+
+--
+-- Name: attempt everybody; Type: POLICY; Schema: mailproxy; Owner: -
+--
+
+CREATE POLICY everybody ON mailproxy.attempt USING (true) WITH CHECK (true);
+
+--
+-- Name: event everybody; Type: POLICY; Schema: mailproxy; Owner: -
+--
+
+CREATE POLICY everybody ON mailproxy.event USING (true) WITH CHECK (true);
+
+--
+-- Name: message everybody; Type: POLICY; Schema: mailproxy; Owner: -
+--
+
+CREATE POLICY everybody ON mailproxy.message USING (true) WITH CHECK (true);
+
+--
+-- Name: queue everybody; Type: POLICY; Schema: mailproxy; Owner: -
+--
+
+CREATE POLICY everybody ON mailproxy.queue USING (true) WITH CHECK (true);
+
+--
+-- Name: tenant everybody; Type: POLICY; Schema: mailproxy; Owner: -
+--
+
+CREATE POLICY everybody ON mailproxy.tenant USING (true) WITH CHECK (true);
+
+--
+-- Name: account mailproxy_tenant; Type: POLICY; Schema: mailproxy; Owner: -
+--
+
+CREATE POLICY mailproxy_tenant ON mailproxy.account AS RESTRICTIVE TO mailproxy_tenant USING ((tenant_id = ( SELECT mailproxy.current_tenant() AS current_tenant)));
+
+--
+-- Name: attempt mailproxy_tenant; Type: POLICY; Schema: mailproxy; Owner: -
+--
+
+CREATE POLICY mailproxy_tenant ON mailproxy.attempt AS RESTRICTIVE TO mailproxy_tenant USING ((tenant_id = ( SELECT mailproxy.current_tenant() AS current_tenant)));
+
+--
+-- Name: event mailproxy_tenant; Type: POLICY; Schema: mailproxy; Owner: -
+--
+
+CREATE POLICY mailproxy_tenant ON mailproxy.event AS RESTRICTIVE TO mailproxy_tenant USING ((tenant_id = ( SELECT mailproxy.current_tenant() AS current_tenant)));
+
+--
+-- Name: message mailproxy_tenant; Type: POLICY; Schema: mailproxy; Owner: -
+--
+
+CREATE POLICY mailproxy_tenant ON mailproxy.message AS RESTRICTIVE TO mailproxy_tenant USING ((tenant_id = ( SELECT mailproxy.current_tenant() AS current_tenant)));
+
+--
+-- Name: queue mailproxy_tenant; Type: POLICY; Schema: mailproxy; Owner: -
+--
+
+CREATE POLICY mailproxy_tenant ON mailproxy.queue AS RESTRICTIVE TO mailproxy_tenant USING ((tenant_id = ( SELECT mailproxy.current_tenant() AS current_tenant)));
+
+--
+-- Name: tenant mailproxy_tenant; Type: POLICY; Schema: mailproxy; Owner: -
+--
+
+CREATE POLICY mailproxy_tenant ON mailproxy.tenant AS RESTRICTIVE TO mailproxy_tenant USING ((tenant_id = ( SELECT mailproxy.current_tenant() AS current_tenant)));
+
+--
+-- Name: message; Type: ROW SECURITY; Schema: mailproxy; Owner: -
+--
+
+ALTER TABLE mailproxy.message ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: queue; Type: ROW SECURITY; Schema: mailproxy; Owner: -
+--
+
+ALTER TABLE mailproxy.queue ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: tenant; Type: ROW SECURITY; Schema: mailproxy; Owner: -
+--
+
+ALTER TABLE mailproxy.tenant ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: SCHEMA mailproxy; Type: ACL; Schema: -; Owner: -
+--
+
+GRANT USAGE ON SCHEMA mailproxy TO mailproxy_dba;
+GRANT USAGE ON SCHEMA mailproxy TO mailproxy_owner;
+GRANT USAGE ON SCHEMA mailproxy TO mailproxy_server;
+GRANT USAGE ON SCHEMA mailproxy TO mailproxy_tenant;
+GRANT USAGE ON SCHEMA mailproxy TO mailproxy_worker;
+
+--
 -- Name: FUNCTION cancel(tenant_id text, account_id text, batch_code text, message_ids text[], reply_class text, dry_run boolean, max_messages integer, reason text); Type: ACL; Schema: mailproxy; Owner: -
 --
 
 REVOKE ALL ON FUNCTION mailproxy.cancel(tenant_id text, account_id text, batch_code text, message_ids text[], reply_class text, dry_run boolean, max_messages integer, reason text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mailproxy.cancel(tenant_id text, account_id text, batch_code text, message_ids text[], reply_class text, dry_run boolean, max_messages integer, reason text) TO mailproxy_dba;
 
 --
 -- Name: FUNCTION confirm_restore(dry_run boolean); Type: ACL; Schema: mailproxy; Owner: -
 --
 
 REVOKE ALL ON FUNCTION mailproxy.confirm_restore(dry_run boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION mailproxy.confirm_restore(dry_run boolean) TO mailproxy_dba;
+
+--
+-- Name: FUNCTION create_partitions(days_ahead integer); Type: ACL; Schema: mailproxy; Owner: -
+--
+
+REVOKE ALL ON FUNCTION mailproxy.create_partitions(days_ahead integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION mailproxy.create_partitions(days_ahead integer) TO mailproxy_dba;
+GRANT ALL ON FUNCTION mailproxy.create_partitions(days_ahead integer) TO mailproxy_server;
+GRANT ALL ON FUNCTION mailproxy.create_partitions(days_ahead integer) TO mailproxy_worker;
+
+--
+-- Name: FUNCTION current_tenant(); Type: ACL; Schema: mailproxy; Owner: -
+--
+
+REVOKE ALL ON FUNCTION mailproxy.current_tenant() FROM PUBLIC;
+GRANT ALL ON FUNCTION mailproxy.current_tenant() TO mailproxy_tenant;
+
+--
+-- Name: FUNCTION drop_old_partition(content_kept_s bigint, history_kept_s bigint, OUT dropped text, OUT in_use text); Type: ACL; Schema: mailproxy; Owner: -
+--
+
+REVOKE ALL ON FUNCTION mailproxy.drop_old_partition(content_kept_s bigint, history_kept_s bigint, OUT dropped text, OUT in_use text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mailproxy.drop_old_partition(content_kept_s bigint, history_kept_s bigint, OUT dropped text, OUT in_use text) TO mailproxy_worker;
+
+--
+-- Name: FUNCTION partition_holds(partition regclass); Type: ACL; Schema: mailproxy; Owner: -
+--
+
+REVOKE ALL ON FUNCTION mailproxy.partition_holds(partition regclass) FROM PUBLIC;
+GRANT ALL ON FUNCTION mailproxy.partition_holds(partition regclass) TO mailproxy_dba;
 
 --
 -- Name: FUNCTION pause(tenant_id text, account_id text, batch_code text, reason text, dry_run boolean); Type: ACL; Schema: mailproxy; Owner: -
 --
 
 REVOKE ALL ON FUNCTION mailproxy.pause(tenant_id text, account_id text, batch_code text, reason text, dry_run boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION mailproxy.pause(tenant_id text, account_id text, batch_code text, reason text, dry_run boolean) TO mailproxy_dba;
 
 --
 -- Name: FUNCTION purge(tenant_id text, account_id text, batch_code text, message_ids text[], reply_class text, dry_run boolean, max_messages integer, older_than interval, untold boolean); Type: ACL; Schema: mailproxy; Owner: -
 --
 
 REVOKE ALL ON FUNCTION mailproxy.purge(tenant_id text, account_id text, batch_code text, message_ids text[], reply_class text, dry_run boolean, max_messages integer, older_than interval, untold boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION mailproxy.purge(tenant_id text, account_id text, batch_code text, message_ids text[], reply_class text, dry_run boolean, max_messages integer, older_than interval, untold boolean) TO mailproxy_dba;
 
 --
 -- Name: FUNCTION reap_worker(epoch bigint, forced boolean); Type: ACL; Schema: mailproxy; Owner: -
 --
 
 REVOKE ALL ON FUNCTION mailproxy.reap_worker(epoch bigint, forced boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION mailproxy.reap_worker(epoch bigint, forced boolean) TO mailproxy_dba;
+
+--
+-- Name: FUNCTION recheck_limits(); Type: ACL; Schema: mailproxy; Owner: -
+--
+
+REVOKE ALL ON FUNCTION mailproxy.recheck_limits() FROM PUBLIC;
 
 --
 -- Name: FUNCTION reprioritise(tenant_id text, to_priority integer, account_id text, batch_code text, message_ids text[], reply_class text, dry_run boolean, max_messages integer); Type: ACL; Schema: mailproxy; Owner: -
 --
 
 REVOKE ALL ON FUNCTION mailproxy.reprioritise(tenant_id text, to_priority integer, account_id text, batch_code text, message_ids text[], reply_class text, dry_run boolean, max_messages integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION mailproxy.reprioritise(tenant_id text, to_priority integer, account_id text, batch_code text, message_ids text[], reply_class text, dry_run boolean, max_messages integer) TO mailproxy_dba;
 
 --
 -- Name: FUNCTION requeue(tenant_id text, account_id text, batch_code text, message_ids text[], reply_class text, dry_run boolean, max_messages integer); Type: ACL; Schema: mailproxy; Owner: -
 --
 
 REVOKE ALL ON FUNCTION mailproxy.requeue(tenant_id text, account_id text, batch_code text, message_ids text[], reply_class text, dry_run boolean, max_messages integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION mailproxy.requeue(tenant_id text, account_id text, batch_code text, message_ids text[], reply_class text, dry_run boolean, max_messages integer) TO mailproxy_dba;
 
 --
 -- Name: FUNCTION reroute(tenant_id text, to_account text, account_id text, batch_code text, message_ids text[], reply_class text, dry_run boolean, max_messages integer); Type: ACL; Schema: mailproxy; Owner: -
 --
 
 REVOKE ALL ON FUNCTION mailproxy.reroute(tenant_id text, to_account text, account_id text, batch_code text, message_ids text[], reply_class text, dry_run boolean, max_messages integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION mailproxy.reroute(tenant_id text, to_account text, account_id text, batch_code text, message_ids text[], reply_class text, dry_run boolean, max_messages integer) TO mailproxy_dba;
 
 --
 -- Name: FUNCTION resume(tenant_id text, account_id text, batch_code text, dry_run boolean); Type: ACL; Schema: mailproxy; Owner: -
 --
 
 REVOKE ALL ON FUNCTION mailproxy.resume(tenant_id text, account_id text, batch_code text, dry_run boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION mailproxy.resume(tenant_id text, account_id text, batch_code text, dry_run boolean) TO mailproxy_dba;
+
+--
+-- Name: FUNCTION send_batch(messages jsonb, tenant_id text, default_priority text); Type: ACL; Schema: mailproxy; Owner: -
+--
+
+REVOKE ALL ON FUNCTION mailproxy.send_batch(messages jsonb, tenant_id text, default_priority text) FROM PUBLIC;
+GRANT ALL ON FUNCTION mailproxy.send_batch(messages jsonb, tenant_id text, default_priority text) TO mailproxy_tenant;
+
+--
+-- Name: TABLE tenant_sync; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT ON TABLE mailproxy.tenant_sync TO mailproxy_dba;
+GRANT SELECT,INSERT,UPDATE ON TABLE mailproxy.tenant_sync TO mailproxy_server;
+GRANT SELECT,UPDATE ON TABLE mailproxy.tenant_sync TO mailproxy_worker;
+
+--
+-- Name: FUNCTION tenant_apply_suspension(); Type: ACL; Schema: mailproxy; Owner: -
+--
+
+REVOKE ALL ON FUNCTION mailproxy.tenant_apply_suspension() FROM PUBLIC;
+
+--
+-- Name: TABLE account; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE mailproxy.account TO mailproxy_server;
+GRANT SELECT ON TABLE mailproxy.account TO mailproxy_worker;
+
+--
+-- Name: COLUMN account.tenant_id; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(tenant_id) ON TABLE mailproxy.account TO mailproxy_dba;
+GRANT SELECT(tenant_id) ON TABLE mailproxy.account TO mailproxy_tenant;
+
+--
+-- Name: COLUMN account.account_id; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(account_id) ON TABLE mailproxy.account TO mailproxy_dba;
+GRANT SELECT(account_id) ON TABLE mailproxy.account TO mailproxy_tenant;
+
+--
+-- Name: COLUMN account.name; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(name),UPDATE(name) ON TABLE mailproxy.account TO mailproxy_dba;
+GRANT SELECT(name) ON TABLE mailproxy.account TO mailproxy_tenant;
+
+--
+-- Name: COLUMN account.host; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(host) ON TABLE mailproxy.account TO mailproxy_dba;
+GRANT SELECT(host) ON TABLE mailproxy.account TO mailproxy_tenant;
+
+--
+-- Name: COLUMN account.port; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(port) ON TABLE mailproxy.account TO mailproxy_dba;
+GRANT SELECT(port) ON TABLE mailproxy.account TO mailproxy_tenant;
+
+--
+-- Name: COLUMN account.username; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(username) ON TABLE mailproxy.account TO mailproxy_dba;
+
+--
+-- Name: COLUMN account.password_key_id; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(password_key_id) ON TABLE mailproxy.account TO mailproxy_dba;
+
+--
+-- Name: COLUMN account.use_tls; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(use_tls) ON TABLE mailproxy.account TO mailproxy_dba;
+GRANT SELECT(use_tls) ON TABLE mailproxy.account TO mailproxy_tenant;
+
+--
+-- Name: COLUMN account.tls_verify; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(tls_verify) ON TABLE mailproxy.account TO mailproxy_dba;
+GRANT SELECT(tls_verify) ON TABLE mailproxy.account TO mailproxy_tenant;
+
+--
+-- Name: COLUMN account.tls_ca; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(tls_ca) ON TABLE mailproxy.account TO mailproxy_dba;
+
+--
+-- Name: COLUMN account.tls_pin; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(tls_pin) ON TABLE mailproxy.account TO mailproxy_dba;
+
+--
+-- Name: COLUMN account.timeout_s; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(timeout_s),UPDATE(timeout_s) ON TABLE mailproxy.account TO mailproxy_dba;
+GRANT SELECT(timeout_s) ON TABLE mailproxy.account TO mailproxy_tenant;
+
+--
+-- Name: COLUMN account.ttl_s; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(ttl_s),UPDATE(ttl_s) ON TABLE mailproxy.account TO mailproxy_dba;
+GRANT SELECT(ttl_s) ON TABLE mailproxy.account TO mailproxy_tenant;
+
+--
+-- Name: COLUMN account.max_connections; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(max_connections),UPDATE(max_connections) ON TABLE mailproxy.account TO mailproxy_dba;
+GRANT SELECT(max_connections) ON TABLE mailproxy.account TO mailproxy_tenant;
+
+--
+-- Name: COLUMN account.batch_size; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(batch_size),UPDATE(batch_size) ON TABLE mailproxy.account TO mailproxy_dba;
+GRANT SELECT(batch_size) ON TABLE mailproxy.account TO mailproxy_tenant;
+
+--
+-- Name: COLUMN account.limit_per_minute; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(limit_per_minute),UPDATE(limit_per_minute) ON TABLE mailproxy.account TO mailproxy_dba;
+GRANT SELECT(limit_per_minute) ON TABLE mailproxy.account TO mailproxy_tenant;
+
+--
+-- Name: COLUMN account.limit_per_hour; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(limit_per_hour),UPDATE(limit_per_hour) ON TABLE mailproxy.account TO mailproxy_dba;
+GRANT SELECT(limit_per_hour) ON TABLE mailproxy.account TO mailproxy_tenant;
+
+--
+-- Name: COLUMN account.limit_per_day; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(limit_per_day),UPDATE(limit_per_day) ON TABLE mailproxy.account TO mailproxy_dba;
+GRANT SELECT(limit_per_day) ON TABLE mailproxy.account TO mailproxy_tenant;
+
+--
+-- Name: COLUMN account.limit_behavior; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(limit_behavior),UPDATE(limit_behavior) ON TABLE mailproxy.account TO mailproxy_dba;
+GRANT SELECT(limit_behavior) ON TABLE mailproxy.account TO mailproxy_tenant;
+
+--
+-- Name: COLUMN account.retry_delays; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(retry_delays),UPDATE(retry_delays) ON TABLE mailproxy.account TO mailproxy_dba;
+GRANT SELECT(retry_delays) ON TABLE mailproxy.account TO mailproxy_tenant;
+
+--
+-- Name: COLUMN account.is_pec_account; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(is_pec_account) ON TABLE mailproxy.account TO mailproxy_dba;
+GRANT SELECT(is_pec_account) ON TABLE mailproxy.account TO mailproxy_tenant;
+
+--
+-- Name: COLUMN account.imap_host; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(imap_host) ON TABLE mailproxy.account TO mailproxy_dba;
+
+--
+-- Name: COLUMN account.imap_port; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(imap_port) ON TABLE mailproxy.account TO mailproxy_dba;
+
+--
+-- Name: COLUMN account.imap_user; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(imap_user) ON TABLE mailproxy.account TO mailproxy_dba;
+
+--
+-- Name: COLUMN account.imap_password_key_id; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(imap_password_key_id) ON TABLE mailproxy.account TO mailproxy_dba;
+
+--
+-- Name: COLUMN account.imap_ssl; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(imap_ssl) ON TABLE mailproxy.account TO mailproxy_dba;
+
+--
+-- Name: COLUMN account.version; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(version) ON TABLE mailproxy.account TO mailproxy_dba;
+GRANT SELECT(version) ON TABLE mailproxy.account TO mailproxy_tenant;
+
+--
+-- Name: COLUMN account.created_at; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(created_at) ON TABLE mailproxy.account TO mailproxy_dba;
+GRANT SELECT(created_at) ON TABLE mailproxy.account TO mailproxy_tenant;
+
+--
+-- Name: COLUMN account.updated_at; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(updated_at),UPDATE(updated_at) ON TABLE mailproxy.account TO mailproxy_dba;
+GRANT SELECT(updated_at) ON TABLE mailproxy.account TO mailproxy_tenant;
+GRANT UPDATE(updated_at) ON TABLE mailproxy.account TO mailproxy_worker;
+
+--
+-- Name: COLUMN account.dsn_notify; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(dsn_notify) ON TABLE mailproxy.account TO mailproxy_dba;
+GRANT SELECT(dsn_notify) ON TABLE mailproxy.account TO mailproxy_tenant;
+
+--
+-- Name: COLUMN account.dsn_ret; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(dsn_ret) ON TABLE mailproxy.account TO mailproxy_dba;
+GRANT SELECT(dsn_ret) ON TABLE mailproxy.account TO mailproxy_tenant;
+
+--
+-- Name: COLUMN account.oauth_grant; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(oauth_grant) ON TABLE mailproxy.account TO mailproxy_dba;
+
+--
+-- Name: COLUMN account.oauth_token_url; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(oauth_token_url) ON TABLE mailproxy.account TO mailproxy_dba;
+
+--
+-- Name: COLUMN account.oauth_client_id; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(oauth_client_id) ON TABLE mailproxy.account TO mailproxy_dba;
+
+--
+-- Name: COLUMN account.oauth_scope; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(oauth_scope) ON TABLE mailproxy.account TO mailproxy_dba;
+
+--
+-- Name: COLUMN account.oauth_client_secret_key_id; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(oauth_client_secret_key_id) ON TABLE mailproxy.account TO mailproxy_dba;
+
+--
+-- Name: COLUMN account.oauth_refresh_token_key_id; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(oauth_refresh_token_key_id) ON TABLE mailproxy.account TO mailproxy_dba;
+
+--
+-- Name: COLUMN account.oauth_token_key_id; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(oauth_token_key_id) ON TABLE mailproxy.account TO mailproxy_dba;
+
+--
+-- Name: COLUMN account.tls_client_cert; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(tls_client_cert) ON TABLE mailproxy.account TO mailproxy_dba;
+
+--
+-- Name: COLUMN account.tls_client_cert_expires_at; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(tls_client_cert_expires_at) ON TABLE mailproxy.account TO mailproxy_dba;
+
+--
+-- Name: COLUMN account.tls_client_key_key_id; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(tls_client_key_key_id) ON TABLE mailproxy.account TO mailproxy_dba;
+
+--
+-- Name: COLUMN account.oauth_client_auth; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(oauth_client_auth) ON TABLE mailproxy.account TO mailproxy_dba;
+
+--
+-- Name: COLUMN account.retry_max_age_s; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(retry_max_age_s),UPDATE(retry_max_age_s) ON TABLE mailproxy.account TO mailproxy_dba;
+GRANT SELECT(retry_max_age_s) ON TABLE mailproxy.account TO mailproxy_tenant;
+
+--
+-- Name: COLUMN account.paused_at; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(paused_at) ON TABLE mailproxy.account TO mailproxy_dba;
+GRANT SELECT(paused_at) ON TABLE mailproxy.account TO mailproxy_tenant;
+
+--
+-- Name: COLUMN account.paused_reason; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(paused_reason) ON TABLE mailproxy.account TO mailproxy_dba;
+
+--
+-- Name: TABLE attempt; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT ON TABLE mailproxy.attempt TO mailproxy_dba;
+GRANT SELECT ON TABLE mailproxy.attempt TO mailproxy_tenant;
+GRANT INSERT ON TABLE mailproxy.attempt TO mailproxy_worker;
+
+--
+-- Name: TABLE queue; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT ON TABLE mailproxy.queue TO mailproxy_dba;
+GRANT SELECT,INSERT,UPDATE ON TABLE mailproxy.queue TO mailproxy_server;
+GRANT SELECT ON TABLE mailproxy.queue TO mailproxy_tenant;
+GRANT SELECT,DELETE,UPDATE ON TABLE mailproxy.queue TO mailproxy_worker;
+
+--
+-- Name: TABLE account_backlog; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT ON TABLE mailproxy.account_backlog TO mailproxy_dba;
+GRANT SELECT ON TABLE mailproxy.account_backlog TO mailproxy_tenant;
+
+--
+-- Name: TABLE account_counter; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT ON TABLE mailproxy.account_counter TO mailproxy_dba;
+GRANT SELECT ON TABLE mailproxy.account_counter TO mailproxy_server;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE mailproxy.account_counter TO mailproxy_worker;
+
+--
+-- Name: TABLE account_state; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT ON TABLE mailproxy.account_state TO mailproxy_dba;
+GRANT SELECT,INSERT,UPDATE ON TABLE mailproxy.account_state TO mailproxy_server;
+GRANT SELECT,UPDATE ON TABLE mailproxy.account_state TO mailproxy_worker;
+
+--
+-- Name: TABLE account_token; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT,INSERT,UPDATE ON TABLE mailproxy.account_token TO mailproxy_worker;
+
+--
+-- Name: COLUMN account_token.tenant_id; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(tenant_id) ON TABLE mailproxy.account_token TO mailproxy_dba;
+GRANT SELECT(tenant_id) ON TABLE mailproxy.account_token TO mailproxy_server;
+
+--
+-- Name: COLUMN account_token.account_id; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(account_id) ON TABLE mailproxy.account_token TO mailproxy_dba;
+GRANT SELECT(account_id) ON TABLE mailproxy.account_token TO mailproxy_server;
+
+--
+-- Name: COLUMN account_token.account_version; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(account_version) ON TABLE mailproxy.account_token TO mailproxy_dba;
+
+--
+-- Name: COLUMN account_token.serial; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(serial) ON TABLE mailproxy.account_token TO mailproxy_dba;
+
+--
+-- Name: COLUMN account_token.access_token_key_id; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(access_token_key_id) ON TABLE mailproxy.account_token TO mailproxy_dba;
+
+--
+-- Name: COLUMN account_token.refresh_token_key_id; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(refresh_token_key_id) ON TABLE mailproxy.account_token TO mailproxy_dba;
+
+--
+-- Name: COLUMN account_token.refresh_at; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(refresh_at) ON TABLE mailproxy.account_token TO mailproxy_dba;
+
+--
+-- Name: COLUMN account_token.expires_at; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(expires_at) ON TABLE mailproxy.account_token TO mailproxy_dba;
+
+--
+-- Name: COLUMN account_token.lease_token; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(lease_token) ON TABLE mailproxy.account_token TO mailproxy_dba;
+
+--
+-- Name: COLUMN account_token.leased_until; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(leased_until) ON TABLE mailproxy.account_token TO mailproxy_dba;
+
+--
+-- Name: COLUMN account_token.last_error; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(last_error) ON TABLE mailproxy.account_token TO mailproxy_dba;
+GRANT UPDATE(last_error) ON TABLE mailproxy.account_token TO mailproxy_server;
+
+--
+-- Name: COLUMN account_token.retry_at; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(retry_at) ON TABLE mailproxy.account_token TO mailproxy_dba;
+GRANT SELECT(retry_at),UPDATE(retry_at) ON TABLE mailproxy.account_token TO mailproxy_server;
+
+--
+-- Name: TABLE worker; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT ON TABLE mailproxy.worker TO mailproxy_dba;
+GRANT SELECT ON TABLE mailproxy.worker TO mailproxy_server;
+GRANT SELECT,INSERT,UPDATE ON TABLE mailproxy.worker TO mailproxy_worker;
+
+--
+-- Name: TABLE account_health; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT ON TABLE mailproxy.account_health TO mailproxy_dba;
+
+--
+-- Name: TABLE attempt_counter; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT ON TABLE mailproxy.attempt_counter TO mailproxy_dba;
+GRANT SELECT ON TABLE mailproxy.attempt_counter TO mailproxy_server;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE mailproxy.attempt_counter TO mailproxy_worker;
+
+--
+-- Name: TABLE command_log; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT ON TABLE mailproxy.command_log TO mailproxy_dba;
+GRANT SELECT,INSERT ON TABLE mailproxy.command_log TO mailproxy_server;
+
+--
+-- Name: TABLE connection_grant; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT ON TABLE mailproxy.connection_grant TO mailproxy_dba;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE mailproxy.connection_grant TO mailproxy_worker;
+
+--
+-- Name: TABLE event; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT ON TABLE mailproxy.event TO mailproxy_dba;
+GRANT SELECT,DELETE ON TABLE mailproxy.event TO mailproxy_server;
+GRANT SELECT ON TABLE mailproxy.event TO mailproxy_tenant;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE mailproxy.event TO mailproxy_worker;
+
+--
+-- Name: TABLE hot_table; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT ON TABLE mailproxy.hot_table TO mailproxy_dba;
+
+--
+-- Name: TABLE instance; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT,UPDATE ON TABLE mailproxy.instance TO mailproxy_server;
+GRANT SELECT ON TABLE mailproxy.instance TO mailproxy_worker;
+
+--
+-- Name: COLUMN instance.instance_id; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(instance_id) ON TABLE mailproxy.instance TO mailproxy_dba;
+
+--
+-- Name: COLUMN instance.name; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(name),UPDATE(name) ON TABLE mailproxy.instance TO mailproxy_dba;
+
+--
+-- Name: COLUMN instance.active; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(active),UPDATE(active) ON TABLE mailproxy.instance TO mailproxy_dba;
+
+--
+-- Name: COLUMN instance.epoch; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(epoch) ON TABLE mailproxy.instance TO mailproxy_dba;
+
+--
+-- Name: COLUMN instance.created_at; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(created_at) ON TABLE mailproxy.instance TO mailproxy_dba;
+
+--
+-- Name: COLUMN instance.updated_at; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(updated_at),UPDATE(updated_at) ON TABLE mailproxy.instance TO mailproxy_dba;
+
+--
+-- Name: COLUMN instance.api_token_key_id; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(api_token_key_id) ON TABLE mailproxy.instance TO mailproxy_dba;
+
+--
+-- Name: COLUMN instance.bounce_enabled; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(bounce_enabled) ON TABLE mailproxy.instance TO mailproxy_dba;
+
+--
+-- Name: COLUMN instance.bounce_imap_host; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(bounce_imap_host) ON TABLE mailproxy.instance TO mailproxy_dba;
+
+--
+-- Name: COLUMN instance.bounce_imap_port; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(bounce_imap_port) ON TABLE mailproxy.instance TO mailproxy_dba;
+
+--
+-- Name: COLUMN instance.bounce_imap_user; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(bounce_imap_user) ON TABLE mailproxy.instance TO mailproxy_dba;
+
+--
+-- Name: COLUMN instance.bounce_imap_password_key_id; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(bounce_imap_password_key_id) ON TABLE mailproxy.instance TO mailproxy_dba;
+
+--
+-- Name: COLUMN instance.bounce_imap_folder; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(bounce_imap_folder) ON TABLE mailproxy.instance TO mailproxy_dba;
+
+--
+-- Name: COLUMN instance.bounce_imap_ssl; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(bounce_imap_ssl) ON TABLE mailproxy.instance TO mailproxy_dba;
+
+--
+-- Name: COLUMN instance.bounce_poll_interval_s; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(bounce_poll_interval_s) ON TABLE mailproxy.instance TO mailproxy_dba;
+
+--
+-- Name: COLUMN instance.bounce_return_path; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(bounce_return_path) ON TABLE mailproxy.instance TO mailproxy_dba;
+
+--
+-- Name: COLUMN instance.bounce_uidvalidity; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(bounce_uidvalidity) ON TABLE mailproxy.instance TO mailproxy_dba;
+
+--
+-- Name: COLUMN instance.bounce_last_uid; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(bounce_last_uid) ON TABLE mailproxy.instance TO mailproxy_dba;
+
+--
+-- Name: COLUMN instance.bounce_last_sync_at; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(bounce_last_sync_at) ON TABLE mailproxy.instance TO mailproxy_dba;
+
+--
+-- Name: COLUMN instance.suspension_seq; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(suspension_seq) ON TABLE mailproxy.instance TO mailproxy_dba;
+
+--
+-- Name: COLUMN instance.max_message_octets; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(max_message_octets) ON TABLE mailproxy.instance TO mailproxy_dba;
+
+--
+-- Name: COLUMN instance.max_attachment_octets; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(max_attachment_octets) ON TABLE mailproxy.instance TO mailproxy_dba;
+
+--
+-- Name: COLUMN instance.default_priority; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(default_priority) ON TABLE mailproxy.instance TO mailproxy_dba;
+
+--
+-- Name: COLUMN instance.restore_found_at; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(restore_found_at) ON TABLE mailproxy.instance TO mailproxy_dba;
+GRANT UPDATE(restore_found_at) ON TABLE mailproxy.instance TO mailproxy_worker;
+
+--
+-- Name: COLUMN instance.restore_found_by; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(restore_found_by) ON TABLE mailproxy.instance TO mailproxy_dba;
+GRANT UPDATE(restore_found_by) ON TABLE mailproxy.instance TO mailproxy_worker;
+
+--
+-- Name: COLUMN instance.restore_seen_at; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(restore_seen_at) ON TABLE mailproxy.instance TO mailproxy_dba;
+GRANT UPDATE(restore_seen_at) ON TABLE mailproxy.instance TO mailproxy_worker;
+
+--
+-- Name: COLUMN instance.restore_seen_epoch; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(restore_seen_epoch) ON TABLE mailproxy.instance TO mailproxy_dba;
+GRANT UPDATE(restore_seen_epoch) ON TABLE mailproxy.instance TO mailproxy_worker;
+
+--
+-- Name: COLUMN instance.sends; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(sends) ON TABLE mailproxy.instance TO mailproxy_dba;
+
+--
+-- Name: TABLE tenant; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE mailproxy.tenant TO mailproxy_server;
+GRANT SELECT ON TABLE mailproxy.tenant TO mailproxy_worker;
+
+--
+-- Name: COLUMN tenant.tenant_id; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(tenant_id) ON TABLE mailproxy.tenant TO mailproxy_dba;
+GRANT SELECT(tenant_id) ON TABLE mailproxy.tenant TO mailproxy_tenant;
+
+--
+-- Name: COLUMN tenant.name; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(name),UPDATE(name) ON TABLE mailproxy.tenant TO mailproxy_dba;
+GRANT SELECT(name) ON TABLE mailproxy.tenant TO mailproxy_tenant;
+
+--
+-- Name: COLUMN tenant.active; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(active),UPDATE(active) ON TABLE mailproxy.tenant TO mailproxy_dba;
+GRANT SELECT(active) ON TABLE mailproxy.tenant TO mailproxy_tenant;
+
+--
+-- Name: COLUMN tenant.client_base_url; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(client_base_url) ON TABLE mailproxy.tenant TO mailproxy_dba;
+GRANT SELECT(client_base_url) ON TABLE mailproxy.tenant TO mailproxy_tenant;
+
+--
+-- Name: COLUMN tenant.client_base_url_trusted; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(client_base_url_trusted) ON TABLE mailproxy.tenant TO mailproxy_dba;
+
+--
+-- Name: COLUMN tenant.client_sync_path; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(client_sync_path) ON TABLE mailproxy.tenant TO mailproxy_dba;
+GRANT SELECT(client_sync_path) ON TABLE mailproxy.tenant TO mailproxy_tenant;
+
+--
+-- Name: COLUMN tenant.client_attachment_path; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(client_attachment_path) ON TABLE mailproxy.tenant TO mailproxy_dba;
+GRANT SELECT(client_attachment_path) ON TABLE mailproxy.tenant TO mailproxy_tenant;
+
+--
+-- Name: COLUMN tenant.client_auth_key_id; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(client_auth_key_id) ON TABLE mailproxy.tenant TO mailproxy_dba;
+
+--
+-- Name: COLUMN tenant.report_format; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(report_format) ON TABLE mailproxy.tenant TO mailproxy_dba;
+GRANT SELECT(report_format) ON TABLE mailproxy.tenant TO mailproxy_tenant;
+
+--
+-- Name: COLUMN tenant.report_secret_key_id; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(report_secret_key_id) ON TABLE mailproxy.tenant TO mailproxy_dba;
+
+--
+-- Name: COLUMN tenant.rate_limits; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(rate_limits),UPDATE(rate_limits) ON TABLE mailproxy.tenant TO mailproxy_dba;
+GRANT SELECT(rate_limits) ON TABLE mailproxy.tenant TO mailproxy_tenant;
+
+--
+-- Name: COLUMN tenant.large_file_config; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(large_file_config) ON TABLE mailproxy.tenant TO mailproxy_dba;
+
+--
+-- Name: COLUMN tenant.retry_delays; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(retry_delays),UPDATE(retry_delays) ON TABLE mailproxy.tenant TO mailproxy_dba;
+GRANT SELECT(retry_delays) ON TABLE mailproxy.tenant TO mailproxy_tenant;
+
+--
+-- Name: COLUMN tenant.suspended_batches; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(suspended_batches),UPDATE(suspended_batches) ON TABLE mailproxy.tenant TO mailproxy_dba;
+GRANT SELECT(suspended_batches) ON TABLE mailproxy.tenant TO mailproxy_tenant;
+
+--
+-- Name: COLUMN tenant.api_key_expires_at; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(api_key_expires_at) ON TABLE mailproxy.tenant TO mailproxy_dba;
+
+--
+-- Name: COLUMN tenant.created_at; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(created_at) ON TABLE mailproxy.tenant TO mailproxy_dba;
+GRANT SELECT(created_at) ON TABLE mailproxy.tenant TO mailproxy_tenant;
+
+--
+-- Name: COLUMN tenant.updated_at; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(updated_at),UPDATE(updated_at) ON TABLE mailproxy.tenant TO mailproxy_dba;
+GRANT SELECT(updated_at) ON TABLE mailproxy.tenant TO mailproxy_tenant;
+GRANT UPDATE(updated_at) ON TABLE mailproxy.tenant TO mailproxy_worker;
+
+--
+-- Name: COLUMN tenant.limit_per_hour; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(limit_per_hour) ON TABLE mailproxy.tenant TO mailproxy_dba;
+GRANT SELECT(limit_per_hour) ON TABLE mailproxy.tenant TO mailproxy_tenant;
+
+--
+-- Name: COLUMN tenant.limit_per_day; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(limit_per_day) ON TABLE mailproxy.tenant TO mailproxy_dba;
+GRANT SELECT(limit_per_day) ON TABLE mailproxy.tenant TO mailproxy_tenant;
+
+--
+-- Name: COLUMN tenant.retry_max_age_s; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(retry_max_age_s),UPDATE(retry_max_age_s) ON TABLE mailproxy.tenant TO mailproxy_dba;
+GRANT SELECT(retry_max_age_s) ON TABLE mailproxy.tenant TO mailproxy_tenant;
+
+--
+-- Name: COLUMN tenant.login_role; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(login_role) ON TABLE mailproxy.tenant TO mailproxy_dba;
+
+--
+-- Name: TABLE report_overdue; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT ON TABLE mailproxy.report_overdue TO mailproxy_dba;
+
+--
+-- Name: TABLE snapshot_holder; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT ON TABLE mailproxy.snapshot_holder TO mailproxy_dba;
+
+--
+-- Name: TABLE worker_status; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT ON TABLE mailproxy.worker_status TO mailproxy_dba;
+
+--
+-- Name: TABLE health; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT ON TABLE mailproxy.health TO mailproxy_dba;
+
+--
+-- Name: SEQUENCE message_pk_seq; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT USAGE ON SEQUENCE mailproxy.message_pk_seq TO mailproxy_server;
+
+--
+-- Name: TABLE message; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT ON TABLE mailproxy.message TO mailproxy_dba;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE mailproxy.message TO mailproxy_server;
+GRANT SELECT ON TABLE mailproxy.message TO mailproxy_tenant;
+GRANT SELECT,DELETE,UPDATE ON TABLE mailproxy.message TO mailproxy_worker;
+
+--
+-- Name: TABLE in_flight; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT ON TABLE mailproxy.in_flight TO mailproxy_dba;
+
+--
+-- Name: TABLE latency; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT ON TABLE mailproxy.latency TO mailproxy_dba;
+GRANT SELECT ON TABLE mailproxy.latency TO mailproxy_tenant;
+
+--
+-- Name: SEQUENCE lease_token_seq; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT USAGE ON SEQUENCE mailproxy.lease_token_seq TO mailproxy_worker;
+
+--
+-- Name: TABLE message_attachment; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT ON TABLE mailproxy.message_attachment TO mailproxy_dba;
+GRANT SELECT,INSERT,DELETE ON TABLE mailproxy.message_attachment TO mailproxy_server;
+GRANT SELECT ON TABLE mailproxy.message_attachment TO mailproxy_worker;
+
+--
+-- Name: TABLE message_body; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE ON TABLE mailproxy.message_body TO mailproxy_server;
+GRANT SELECT ON TABLE mailproxy.message_body TO mailproxy_worker;
+
+--
+-- Name: COLUMN message_body.message_pk; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(message_pk) ON TABLE mailproxy.message_body TO mailproxy_dba;
+
+--
+-- Name: COLUMN message_body.created_at; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT(created_at) ON TABLE mailproxy.message_body TO mailproxy_dba;
+
+--
+-- Name: TABLE message_content; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT ON TABLE mailproxy.message_content TO mailproxy_dba;
+
+--
+-- Name: TABLE partition_status; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT ON TABLE mailproxy.partition_status TO mailproxy_dba;
+
+--
+-- Name: TABLE purge_pass; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT ON TABLE mailproxy.purge_pass TO mailproxy_dba;
+GRANT SELECT,UPDATE ON TABLE mailproxy.purge_pass TO mailproxy_worker;
+
+--
+-- Name: TABLE rate_bucket; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,TRUNCATE,UPDATE ON TABLE mailproxy.rate_bucket TO mailproxy_dba;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE mailproxy.rate_bucket TO mailproxy_worker;
+
+--
+-- Name: TABLE rate_length; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT ON TABLE mailproxy.rate_length TO mailproxy_dba;
+GRANT SELECT ON TABLE mailproxy.rate_length TO mailproxy_worker;
+
+--
+-- Name: TABLE rate_status; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT ON TABLE mailproxy.rate_status TO mailproxy_dba;
+
+--
+-- Name: TABLE recent_error; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT ON TABLE mailproxy.recent_error TO mailproxy_dba;
+GRANT SELECT ON TABLE mailproxy.recent_error TO mailproxy_tenant;
+
+--
+-- Name: TABLE role_grant; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT ON TABLE mailproxy.role_grant TO mailproxy_dba;
+
+--
+-- Name: TABLE rule; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE mailproxy.rule TO mailproxy_dba;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE mailproxy.rule TO mailproxy_server;
+GRANT SELECT ON TABLE mailproxy.rule TO mailproxy_worker;
+
+--
+-- Name: TABLE schema_migration; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT ON TABLE mailproxy.schema_migration TO mailproxy_dba;
+GRANT SELECT ON TABLE mailproxy.schema_migration TO mailproxy_server;
+GRANT SELECT ON TABLE mailproxy.schema_migration TO mailproxy_worker;
+
+--
+-- Name: TABLE schema_object; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT ON TABLE mailproxy.schema_object TO mailproxy_dba;
+
+--
+-- Name: TABLE tenant_backlog; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT ON TABLE mailproxy.tenant_backlog TO mailproxy_dba;
+GRANT SELECT ON TABLE mailproxy.tenant_backlog TO mailproxy_tenant;
+
+--
+-- Name: TABLE throughput; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT ON TABLE mailproxy.throughput TO mailproxy_dba;
+GRANT SELECT ON TABLE mailproxy.throughput TO mailproxy_tenant;

@@ -53,6 +53,7 @@ def template(cluster):
 def _migrate(cluster):
     done = run_program(SERVER, "migrate", GMP_DATABASE_URL=cluster.create_database(TEMPLATE))
     assert done.returncode == 0, done.stderr
+    cluster.create_logins()
 
 
 @pytest.fixture(scope="session")

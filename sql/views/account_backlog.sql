@@ -1,5 +1,5 @@
 -- account_backlog: what each account has still to send, since when, and when that will be done.
-CREATE OR REPLACE VIEW mailproxy.account_backlog AS
+CREATE OR REPLACE VIEW mailproxy.account_backlog WITH (security_invoker = true) AS
 SELECT b.tenant_id, b.account_id, b.messages, b.ready, b.sending, b.deferred, b.held, b.oldest_due_at, p.per_minute,
        CASE WHEN a.paused_at IS NULL
             THEN make_interval(secs => round((b.messages - b.held) * 60.0 / nullif(p.per_minute, 0))) END AS drained_in

@@ -1,5 +1,5 @@
 -- latency: how long mail took, minute by minute.
-CREATE OR REPLACE VIEW mailproxy.latency AS
+CREATE OR REPLACE VIEW mailproxy.latency WITH (security_invoker = true) AS
 SELECT l.tenant_id, l.minute, l.sent, l.ms[1]::bigint AS p50_ms, l.ms[2]::bigint AS p95_ms, l.ms[3]::bigint AS p99_ms,
        l.queue_ms::bigint AS p95_queue_ms, l.relay_ms::bigint AS p95_relay_ms
   FROM (SELECT a.tenant_id, date_trunc('minute', a.ended_at) AS minute, count(*) AS sent,

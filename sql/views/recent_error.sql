@@ -1,5 +1,5 @@
 -- recent_error: what relays have said instead of yes.
-CREATE OR REPLACE VIEW mailproxy.recent_error AS
+CREATE OR REPLACE VIEW mailproxy.recent_error WITH (security_invoker = true) AS
 SELECT e.tenant_id, e.account_id, coalesce(e.reply_code / 100 || 'xx', 'none') AS reply_class, e.reply_code, e.status, e.phase,
        e.blame, e.outcome, e.attempts, e.first_at, e.last_at, m.message_id AS example_message_id, x.reply AS example_reply
   FROM (SELECT a.tenant_id, a.account_id, a.reply_code, a.status, a.phase, a.blame, a.outcome,

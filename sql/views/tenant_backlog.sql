@@ -1,6 +1,6 @@
 -- tenant_backlog: what each tenant has still to send, since when, and when that will be done.
 -- Needs: account_backlog
-CREATE OR REPLACE VIEW mailproxy.tenant_backlog AS
+CREATE OR REPLACE VIEW mailproxy.tenant_backlog WITH (security_invoker = true) AS
 SELECT b.tenant_id, count(*) AS accounts, sum(b.messages)::bigint AS messages, sum(b.ready)::bigint AS ready,
        sum(b.sending)::bigint AS sending, sum(b.deferred)::bigint AS deferred, sum(b.held)::bigint AS held,
        min(b.oldest_due_at) AS oldest_due_at, sum(b.per_minute) AS per_minute,

@@ -1,5 +1,5 @@
 -- throughput: what came in and what went out, minute by minute.
-CREATE OR REPLACE VIEW mailproxy.throughput AS
+CREATE OR REPLACE VIEW mailproxy.throughput WITH (security_invoker = true) AS
 SELECT coalesce(i.tenant_id, o.tenant_id) AS tenant_id, coalesce(i.minute, o.minute) AS minute,
        coalesce(i.accepted, 0) AS accepted, coalesce(o.attempts, 0) AS attempts, coalesce(o.sent, 0) AS sent,
        coalesce(o.deferred, 0) AS deferred, coalesce(o.errors, 0) AS errors

@@ -16,6 +16,7 @@ def pair():
     primary = Cluster(**Cluster.VOLATILE)
     done = run_program(SERVER, "migrate", GMP_DATABASE_URL=primary.create_database("mail"))
     assert done.returncode == 0, done.stderr
+    primary.create_logins()
     standby = Cluster(copy_of=primary, **Cluster.VOLATILE)
     standby.start()
     with primary.connect() as conn:

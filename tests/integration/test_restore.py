@@ -19,6 +19,7 @@ class Backup:
         self.original = Cluster(archive_mode="on", archive_command="mkdir -p ../archive && cp %p ../archive/%f", **Cluster.VOLATILE)
         done = run_program(SERVER, "migrate", GMP_DATABASE_URL=self.original.create_database("mail"))
         assert done.returncode == 0, done.stderr
+        self.original.create_logins()
         self.copy = Cluster(copy_of=self.original, **Cluster.VOLATILE)
 
     @property

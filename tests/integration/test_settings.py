@@ -4,6 +4,7 @@ import threading
 
 import pytest
 from support.builds import SERVER, WORKER
+from support.postgres import as_login
 from support.programs import epoch, message, run_program
 from support.waiting import wait_for
 
@@ -148,8 +149,8 @@ def test_a_host_that_does_not_answer_is_passed_over_for_the_next(new_system, dat
     url = database.replace(f"host={directory}", f"host=/nonexistent,{directory}")
     assert url != database
     system.server.terminate()
-    system.start_server(GMP_DATABASE_URL=url)
-    system.start_worker(GMP_DATABASE_URL=url)
+    system.start_server(GMP_DATABASE_URL=as_login(url, "server"))
+    system.start_worker(GMP_DATABASE_URL=as_login(url, "worker"))
     api = type(api)(system, api.tenant_id, api.token)
     api.enqueue(message("m1"))
     api.wait_state("sent", "m1")

@@ -194,7 +194,9 @@ def as_role(database, cluster, db):
         if name not in made:
             db.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(name)))
             made.append(name)
-            db.execute(sql.SQL("GRANT USAGE ON SCHEMA mailproxy TO {}").format(sql.Identifier(name)))
+            db.execute(sql.SQL("GRANT USAGE ON SCHEMA mailproxy TO {0};"
+                               "GRANT EXECUTE ON FUNCTION mailproxy.current_tenant(), mailproxy.send_batch(jsonb, text, text) TO {0}"
+                               ).format(sql.Identifier(name)))
             db.execute("UPDATE mailproxy.tenant SET login_role = %s WHERE tenant_id = %s", (name, tenant.get("tenant")))
         connections.append(psycopg.connect(database.replace("user=" + cluster.USER, "user=" + name), autocommit=True,
                                            cursor_factory=psycopg.ClientCursor))

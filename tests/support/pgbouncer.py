@@ -9,6 +9,7 @@ import tempfile
 
 import psycopg
 
+from .postgres import LOGINS
 from .queue_sql import options_of_the_programs
 from .waiting import wait_for
 
@@ -40,7 +41,7 @@ class PgBouncer:
         values = {"cluster": cluster.directory, "directory": self.directory, "pool_size": pool_size,
                   "connect_query": f"connect_query='{'; '.join(planner)}'"}
         self._write("ini", CONFIGURATION.format(**values))
-        self._write("users", f'"{self.user}" ""\n')
+        self._write("users", "".join(f'"{user}" ""\n' for user in (self.user, *LOGINS.values())))
         if os.geteuid() == 0:
             shutil.chown(self.directory, pwd.getpwnam("postgres").pw_uid)
         self.start()

@@ -21,6 +21,15 @@ def _bin(name):
     return found[-1]
 
 
+# Logins that may do what the group role of their program may, and nothing else.
+LOGINS = {"server": "server_login", "worker": "worker_login"}
+
+
+def as_login(url, program):
+    """The same database, as that program's login."""
+    return url.replace(f"user={Cluster.USER}", f"user={LOGINS[program]}")
+
+
 class Cluster:
     """initdb and postgres refuse to run as root, so root runs them as the user postgres."""
 
@@ -142,6 +151,12 @@ class Cluster:
         with self.connect() as conn:
             conn.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
         return self.conninfo(name)
+
+    def create_logins(self):
+        """Once a database is migrated, and the group roles are there."""
+        with self.connect() as conn:
+            for program, login in LOGINS.items():
+                conn.execute(f"CREATE ROLE {login} LOGIN IN ROLE mailproxy_{program}; ALTER ROLE {login} SET role = 'mailproxy_{program}'")
 
     def drop_database(self, name):
         with self.connect() as conn:

@@ -13,6 +13,7 @@ from psycopg.rows import dict_row
 from .api import Api
 from .builds import SERVER, WORKER
 from .ports import free_port
+from .postgres import as_login
 from .waiting import LIMIT_FACTOR, wait_for
 
 ADMIN_TOKEN = "admin-token-of-the-tests"
@@ -104,14 +105,13 @@ class Program:
 
 
 class System:
-    """A server and any number of workers on one database."""
+    """A server and any number of workers on one database, each with no more rights in it than its group role has."""
 
     def __init__(self, database_url, log_directory, **settings):
         self.database_url = database_url
         self.log_directory = str(log_directory)
         self.programs = []
         self.settings = {
-            "GMP_DATABASE_URL": database_url,
             "GMP_HOST": "127.0.0.1",
             "GMP_API_TOKEN": ADMIN_TOKEN,
             "MAIL_PROXY_ENCRYPTION_KEY": ENCRYPTION_KEY,
@@ -132,7 +132,7 @@ class System:
 
     def start_server(self, **settings):
         port = settings.get("GMP_PORT") or self.settings.get("GMP_PORT") or free_port()
-        self.server = self._start("server", SERVER, **{"GMP_PORT": port, **settings})
+        self.server = self._start("server", SERVER, **{"GMP_DATABASE_URL": as_login(self.database_url, "server"), "GMP_PORT": port, **settings})
         token = settings.get("GMP_API_TOKEN", self.settings["GMP_API_TOKEN"])
         self.api = Api(f"http://127.0.0.1:{port}", token)
         wait_for(self._server_is_ready, "the server to be ready")
@@ -158,7 +158,8 @@ class System:
         return [c for c in (p.complaint() for p in self.programs) if c]
 
     def start_worker(self, **settings):
-        worker = self._start(f"worker{len(self.workers) + 1}", WORKER, **settings)
+        worker = self._start(f"worker{len(self.workers) + 1}", WORKER,
+                             **{"GMP_DATABASE_URL": as_login(self.database_url, "worker"), **settings})
         self.workers.append(worker)
         self.wait_worker(worker)
         return worker

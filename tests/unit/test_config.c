@@ -99,6 +99,7 @@ static void test_every_setting_has_the_default_that_operators_rely_on(void **sta
     static const char *const lines[] = {
         "GMP_DATABASE_URL=",
         "GMP_DATABASE_POOLER_URL=",
+        "GMP_ROLE_PREFIX=mailproxy",
         "GMP_HOST=127.0.0.1",
         "GMP_PORT=8000",
         "GMP_API_TOKEN=",
