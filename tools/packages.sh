@@ -7,9 +7,10 @@ PACKAGES=(
     libpq-dev libcurl4-openssl-dev libcivetweb-dev libcjson-dev libgmime-3.0-dev libssl-dev libidn2-dev zlib1g-dev
     # run: a private PostgreSQL, and what the scripts call
     postgresql-15 postgresql-client-15 pgbouncer openssl curl util-linux procps ca-certificates
-    # test: unit tests, scripted and real SMTP peers, sanitizers, fuzzing, lint
+    # test: unit tests, SQL, scripted and real SMTP peers, sanitizers, fuzzing, lint
     libcmocka-dev python3-pytest python3-pytest-xdist python3-psycopg python3-aiosmtpd python3-jsonschema
     python3-prometheus-client postfix sasl2-bin libsasl2-modules
+    postgresql-15-pgtap libtap-parser-sourcehandler-pgtap-perl
     clang clang-format clang-tidy llvm libclang-rt-14-dev shellcheck pyflakes3
 )
 
