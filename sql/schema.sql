@@ -4987,12 +4987,19 @@ CREATE VIEW mailproxy.health AS
                     generate_series(0, 2) a(ahead)) d
           WHERE (to_regclass(('mailproxy.'::text || d.name)) IS NULL)
         ), snapshot AS MATERIALIZED (
-         SELECT s.age,
+         SELECT g.level,
+            s.age,
             s.transactions,
             s.how_to_end,
             format('%s %s%s'::text, s.kind, COALESCE(NULLIF(concat_ws(' of '::text, (s.pid)::text, s.name), ''::text), 'unknown'::text), ((' ('::text || NULLIF(concat_ws(', '::text, NULLIF(s.application_name, ''::text), s.state), ''::text)) || ')'::text)) AS who
-           FROM mailproxy.snapshot_holder s
-          ORDER BY s.age DESC NULLS LAST, s.transactions DESC
+           FROM (mailproxy.snapshot_holder s
+             CROSS JOIN LATERAL ( SELECT
+                        CASE
+                            WHEN ((s.age > '01:00:00'::interval) OR (s.transactions > 50000000)) THEN 'critical'::text
+                            WHEN ((s.age > '00:05:00'::interval) OR (s.transactions > 5000000)) THEN 'warn'::text
+                            ELSE 'ok'::text
+                        END AS level) g)
+          ORDER BY (array_position('{critical,warn,ok}'::text[], g.level)), s.age DESC NULLS LAST, s.transactions DESC NULLS LAST
          LIMIT 1
         ), dead_rows AS MATERIALIZED (
          SELECT t.table_name,
@@ -5129,17 +5136,13 @@ UNION ALL
    FROM partition p
 UNION ALL
  SELECT 'oldest snapshot'::text AS topic,
-        CASE
-            WHEN ((s.age > '01:00:00'::interval) OR (s.transactions > 50000000)) THEN 'critical'::text
-            WHEN ((s.age > '00:05:00'::interval) OR (s.transactions > 5000000)) THEN 'warn'::text
-            ELSE 'ok'::text
-        END AS level,
+    COALESCE(s.level, 'ok'::text) AS level,
         CASE
             WHEN (s.who IS NULL) THEN 'nobody holds one'::text
             ELSE format('held by %s, for %s and %s transactions'::text, s.who, COALESCE((s.age)::text, 'an unknown time'::text), COALESCE(s.transactions, 0))
         END AS says,
         CASE
-            WHEN ((s.age > '00:05:00'::interval) OR (s.transactions > 5000000)) THEN ('rows that died since then stay in the queue: once it is known whose it is, '::text || s.how_to_end)
+            WHEN (s.level <> 'ok'::text) THEN ('rows that died since then stay in the queue: once it is known whose it is, '::text || s.how_to_end)
             ELSE NULL::text
         END AS to_do
    FROM (( VALUES (1)) one

@@ -29,12 +29,15 @@ WITH worker AS MATERIALIZED (
               FROM unnest(ARRAY['message_body', 'message_attachment', 'attempt', 'event']) AS p (parent),
                    generate_series(0, 2) AS a (ahead)) d
      WHERE to_regclass('mailproxy.' || d.name) IS NULL
-), snapshot AS MATERIALIZED (
-    SELECT s.age, s.transactions, s.how_to_end,
+), snapshot AS MATERIALIZED ( -- the worst; of a replication slot only one of the two is known
+    SELECT g.level, s.age, s.transactions, s.how_to_end,
            format('%s %s%s', s.kind, coalesce(nullif(concat_ws(' of ', s.pid::text, s.name), ''), 'unknown'),
                   ' (' || nullif(concat_ws(', ', nullif(s.application_name, ''), s.state), '') || ')') AS who
       FROM mailproxy.snapshot_holder s
-     ORDER BY s.age DESC NULLS LAST, s.transactions DESC
+     CROSS JOIN LATERAL (
+           SELECT CASE WHEN s.age > interval '1 hour' OR s.transactions > 50000000 THEN 'critical'
+                       WHEN s.age > interval '5 minutes' OR s.transactions > 5000000 THEN 'warn' ELSE 'ok' END AS level) g
+     ORDER BY array_position('{critical,warn,ok}', g.level), s.age DESC NULLS LAST, s.transactions DESC NULLS LAST
      LIMIT 1
 ), dead_rows AS MATERIALIZED (
     SELECT t.table_name, t.dead_rows, t.live_rows, t.vacuumed_at
@@ -101,12 +104,10 @@ SELECT 'partitions', CASE WHEN p.today > 0 THEN 'critical' WHEN p.days > 0 THEN 
        CASE WHEN p.days > 0 THEN 'SELECT mailproxy.create_partitions(); a worker should have done it: look at its log for partitions' END
   FROM partition p
  UNION ALL
-SELECT 'oldest snapshot', CASE WHEN s.age > interval '1 hour' OR s.transactions > 50000000 THEN 'critical'
-                               WHEN s.age > interval '5 minutes' OR s.transactions > 5000000 THEN 'warn' ELSE 'ok' END,
+SELECT 'oldest snapshot', coalesce(s.level, 'ok'),
        CASE WHEN s.who IS NULL THEN 'nobody holds one'
             ELSE format('held by %s, for %s and %s transactions', s.who, coalesce(s.age::text, 'an unknown time'), coalesce(s.transactions, 0)) END,
-       CASE WHEN s.age > interval '5 minutes' OR s.transactions > 5000000
-            THEN 'rows that died since then stay in the queue: once it is known whose it is, ' || s.how_to_end END
+       CASE WHEN s.level <> 'ok' THEN 'rows that died since then stay in the queue: once it is known whose it is, ' || s.how_to_end END
   FROM (VALUES (1)) AS one LEFT JOIN snapshot s ON true
  UNION ALL
 SELECT 'dead rows', CASE WHEN d.table_name IS NULL THEN 'ok' WHEN d.dead_rows > 20 * greatest(d.live_rows, 50000) THEN 'critical' ELSE 'warn' END,
