@@ -109,7 +109,7 @@ home_pg_start() { # base
     fi
     # The socket's directory is open to its owner alone, so trusting who comes through it is safe.
     home_as_pg "$(home_pg_program pg_ctl)" -D "$base/pg" -l "$base/pg/log" -w -t 60 -s \
-        -o "-c listen_addresses='' -c unix_socket_directories='$base/sock' -c max_connections=200" start \
+        -o "-c listen_addresses='' -c unix_socket_directories='$base/sock' -c max_connections=200 ${MAILPROXY_PG_OPTIONS:-}" start \
         >/dev/null 2>&1 8>&- || {
         tail -n 20 "$base/pg/log" >&2
         die "PostgreSQL did not start"

@@ -1,16 +1,20 @@
 """What the rows are made of: a system of their own, relays in C, figures, and the place in docs/performance.md."""
 
+import http.client
+import json
 import os
 import platform
 import re
 import statistics
 import subprocess
 import sys
+import threading
 import time
 
 import psycopg
 from support.api import Api
 from support.builds import ROOT
+from support.store import Store
 from support.waiting import wait_for
 
 HOME = os.path.join(ROOT, ".run-bench")
@@ -20,6 +24,8 @@ DOCUMENT = os.path.join(ROOT, "docs", "performance.md")
 PATIENCE_S = 600
 BODY_OCTETS = 1024
 BODY = ("A line of text, as long as lines are. " * 2 + "\n") * (BODY_OCTETS // 77)
+# The private PostgreSQL's; durability is as initdb leaves it. See docs/performance.md.
+POSTGRES = {"shared_buffers": "512MB", "max_wal_size": "4GB", "checkpoint_timeout": "15min"}
 MEMORY = "/dev/shm" if os.path.isdir("/dev/shm") else None  # for files that are not what is measured
 
 
@@ -29,7 +35,8 @@ def progress(text):
 
 def dev(*args, settings=None, **kwargs):
     env = {k: v for k, v in os.environ.items() if not k.startswith("GMP_")}
-    env.update(MAILPROXY_HOME=HOME, GMP_LOG_LEVEL="warn", **{k: str(v) for k, v in (settings or {}).items()})
+    env.update(MAILPROXY_HOME=HOME, GMP_LOG_LEVEL="warn", MAILPROXY_PG_OPTIONS=" ".join(f"-c {k}={v}" for k, v in POSTGRES.items()),
+               **{k: str(v) for k, v in (settings or {}).items()})
     return subprocess.run([DEV, *args], env=env, check=True, text=True, **kwargs)
 
 
@@ -46,7 +53,13 @@ def database():
     """A connection, for looking."""
     exports = dev("env", stdout=subprocess.PIPE).stdout
     url = re.search(r"GMP_DATABASE_URL=(.*)", exports).group(1).strip("'\"").replace("\\", "")
-    return psycopg.connect(url, autocommit=True)
+    return psycopg.connect(url, autocommit=True, application_name="bench")
+
+
+def program_pid(name):
+    """Of `server` or `worker-N`."""
+    with open(os.path.join(HOME, "pid", name), encoding="ascii") as f:
+        return int(f.read().split()[0])
 
 
 def add_tenant(admin, tenant_id, **fields):
@@ -69,6 +82,58 @@ def message(tenant_id, message_id, account_id="main"):
 def enqueue(api, tenant_id, messages):
     answer = api.post("/commands/add-messages", {"messages": messages}, tenant_id=tenant_id)
     assert answer.status == 200 and answer.json["rejected"] == [], answer
+
+
+def bodies(tenant_id, ids, batch, account_id="main"):
+    """Request bodies of add-messages, so many messages each, as octets: made before the clock starts."""
+    return [json.dumps({"messages": [message(tenant_id, i, account_id) for i in ids[at : at + batch]]}).encode()
+            for at in range(0, len(ids), batch)]
+
+
+def post_bodies(api, tenant_id, requests, clients):
+    """Over so many connections that are kept open; each must be taken as a whole. Seconds it took."""
+    left, failed = iter(requests), []
+    headers = {"X-API-Token": api.token, "Content-Type": "application/json"}
+
+    def client():
+        connection = http.client.HTTPConnection(api.host, api.port, timeout=PATIENCE_S)
+        for body in left:  # a list's iterator is safe among threads
+            connection.request("POST", f"/commands/add-messages?tenant_id={tenant_id}", body, headers)
+            response = connection.getresponse()
+            text = response.read()
+            if response.status != 200 or b'"rejected":[]' not in text.replace(b" ", b""):
+                failed.append((response.status, text[:300]))
+                break
+        connection.close()
+
+    threads = [threading.Thread(target=client) for _ in range(clients)]
+    began = time.monotonic()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failed, failed[0]
+    return time.monotonic() - began
+
+
+def suspend(api, tenant_id):
+    """Nothing more of the tenant is sent."""
+    answer = api.post("/commands/suspend", tenant_id=tenant_id)
+    assert answer.status == 200, answer
+
+
+def activate(api, tenant_id):
+    answer = api.post("/commands/activate", tenant_id=tenant_id)
+    assert answer.status == 200, answer
+
+
+class CountingStore(Store):
+    """A tenant's web server."""
+
+    def count(self):
+        """Entries of all reports it acknowledged."""
+        with self.lock:
+            return sum(len(report) for report in self.reports)
 
 
 class Relays:

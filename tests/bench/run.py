@@ -4,6 +4,7 @@ run.py - the system measured, one row of figures at a time: ./dev bench [ROW] [-
 
     way        the whole way of a message: posted over HTTP, stored, sent, recorded and reported
     fair       1,000 accounts with their own relays, alone, beside dead and slow ones, beside a deep backlog
+    budget     where a message's time goes: processor time by process, WAL, statements
     slow-dot   200 connections to a relay that takes 50 ms for each message
 
 All parts run on this machine: PostgreSQL with fsync on, the server, the workers, the relays. Figures are medians of the
@@ -16,12 +17,13 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
+import budget  # noqa: E402
 import fair  # noqa: E402
 import rig  # noqa: E402
 import slow_dot  # noqa: E402
 import way  # noqa: E402
 
-ROWS = {"way": way, "fair": fair, "slow-dot": slow_dot}
+ROWS = {"way": way, "fair": fair, "slow-dot": slow_dot, "budget": budget}
 
 
 def parse_arguments():

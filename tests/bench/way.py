@@ -8,7 +8,6 @@ reported exactly once.
 
 import collections
 import json
-import os
 import re
 import statistics
 import subprocess
@@ -17,7 +16,6 @@ import time
 
 import rig
 from support.smtpsink import SMTP_SOURCE, SmtpSink
-from support.store import Store
 from support.waiting import wait_for
 
 
@@ -73,17 +71,9 @@ def check_exactly_once(wanted, sink, store):
         assert not twice, f"{len(twice)} messages came more than once {where}: {twice[:5]}"
 
 
-class CountingStore(Store):
-    def count(self):
-        with self.lock:
-            return sum(len(report) for report in self.reports)
-
-
 def peak_memory_mb(name):
     """The most resident memory that a program of the home has had."""
-    with open(os.path.join(rig.HOME, "pid", name), encoding="ascii") as f:
-        pid = f.read().split()[0]
-    with open(f"/proc/{pid}/status", encoding="ascii") as f:
+    with open(f"/proc/{rig.program_pid(name)}/status", encoding="ascii") as f:
         return int(re.search(r"VmHWM:\s+(\d+) kB", f.read()).group(1)) / 1024
 
 
@@ -110,7 +100,7 @@ def report_text(rounds, memory, arguments):
 
 
 def measure(arguments):
-    store = CountingStore()
+    store = rig.CountingStore()
     with tempfile.TemporaryDirectory(prefix="mpbench-", dir=rig.MEMORY) as directory:
         sink = SmtpSink(directory)
         try:

@@ -13,14 +13,15 @@ SMTP_SOURCE = shutil.which("smtp-source", path=os.environ.get("PATH", "") + ":/u
 
 
 class SmtpSink:
-    def __init__(self, directory, *options):
+    def __init__(self, directory, *options, keeps=True):
+        """keeps: what it takes goes into a file. Otherwise it has no ids, and is faster."""
         self.port = free_port()
         self.dump = os.path.join(str(directory), f"sink-{self.port}")
         self._ids, self._read_up_to = [], 0
         # As root smtp-sink wants a user to become; it creates the dump file afterwards, so the directory must let it.
         user = ["-u", "root"] if os.geteuid() == 0 else []
         self.process = subprocess.Popen(
-            [SMTP_SINK, *user, *options, "-D", self.dump, f"127.0.0.1:{self.port}", "1000"],
+            [SMTP_SINK, *user, *options, *(["-D", self.dump] if keeps else []), f"127.0.0.1:{self.port}", "1000"],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/")
         wait_for(self._listens, "smtp-sink to listen")
 

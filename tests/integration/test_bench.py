@@ -1,0 +1,50 @@
+"""./dev bench: what it reads from other programs, what it makes of it. Its figures are asserted nowhere."""
+
+import os
+import sys
+
+import pytest
+from support.builds import ROOT
+
+sys.path.insert(0, os.path.join(ROOT, "tests", "bench"))
+
+import cost  # noqa: E402
+
+
+def test_the_processor_time_of_a_process_whose_name_holds_parentheses_and_spaces():
+    text = "7 (a) b (c)) S 42 7 7 0 -1 4194560 1 2 3 4 150 50 20 10 20 0 1 0 99 0 0"
+    assert cost.parse_stat(text) == (42, 200 * cost.TICK_US, 30 * cost.TICK_US)
+
+
+@pytest.mark.parametrize("file, seen", [
+    ("SELECT a\n  FROM t WHERE b = 'it''s' LIMIT 10;\n", "SELECT a FROM t WHERE b = $1 LIMIT $2"),
+    ("SELECT $1::text, extract(epoch FROM now()) * 1.5", "SELECT $1::text, extract($2 FROM now()) * $3"),
+    ("UPDATE t SET a = true, b = NULL WHERE c3 = $1", "UPDATE t SET a = $2, b = $3 WHERE c3 = $1"),
+])
+def test_a_statement_is_known_in_pg_stat_statements(file, seen):
+    assert cost.statement_key(file) == cost.statement_key(seen)
+
+
+def test_statements_that_differ_have_different_keys():
+    names = cost.statement_names()
+    assert len(names) == len(set(names.values())) and "claim_messages" in names.values()
+
+
+class Looked:
+    """A cost.Look as it would be."""
+
+    def __init__(self, used_us, ended_us=0, lsn=0, statements=None):
+        self.named = {pid: name for pid, (name, _) in used_us.items()}
+        self.used_us = {pid: us for pid, (_, us) in used_us.items()}
+        self.ended_us, self.lsn, self.statements = ended_us, lsn, statements or {}
+
+
+def test_a_cost_is_the_difference_by_name_with_what_ended_meanwhile():
+    before = Looked({1: ("server", 100), 2: ("postgres: x", 50), 3: ("postgres: autovacuum", 30)}, 1000, 5000,
+                    {"a": (1, 10, 100, 1), "b": (1, 1, 1, 1)})
+    after = Looked({1: ("server", 300), 2: ("postgres: x", 60), 4: ("postgres: x", 90)}, 1050, 7000,
+                   {"a": (11, 110, 1100, 21), "b": (1, 1, 1, 1)})
+    spent = cost.Cost(before, after, 10)
+    assert spent.used_us == {"server": 20, "postgres: x": 10, cost.ENDED: 2}  # 50 of ended ones, 30 of them before
+    assert spent.share_us("postgres: ") == 12
+    assert spent.wal == 200 and spent.statements == {"a": (1, 10, 100, 2)}
