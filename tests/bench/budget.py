@@ -8,7 +8,6 @@ per cent: absolute figures are those of the other rows.
 
 import statistics
 import tempfile
-import time
 
 import cost
 import rig
@@ -49,14 +48,9 @@ class Scene:
         return self.arguments.messages / took, cost.Cost(before, self.look(0), self.arguments.messages)
 
     def drain(self, number):
-        rig.suspend(self.api, "bench")
-        rig.start(self.arguments.workers)
-        time.sleep(1)  # what a worker does at its start is no part of this
-        before, began = self.look(self.arguments.workers), time.monotonic()
-        rig.activate(self.api, "bench")
-        wait_for(lambda: not self.db.execute("/* bench */ SELECT EXISTS (SELECT FROM mailproxy.queue)").fetchone()[0], "the queue to be empty",
-                 rig.PATIENCE_S, 0.02)
-        took = time.monotonic() - began
+        rig.stand_by(self.api, "bench", self.arguments.workers)
+        before = self.look(self.arguments.workers)
+        took = rig.let_go(self.api, "bench", self.db)
         if self.store:
             wait_for(lambda: self.store.count() >= (number + 1) * self.arguments.messages, "all reports", rig.PATIENCE_S, 0.05)
         return self.arguments.messages / took, cost.Cost(before, self.look(self.arguments.workers), self.arguments.messages)
@@ -125,9 +119,9 @@ def measure(arguments):
         sink = SmtpSink(directory, keeps=False)
         try:
             scene = Scene(sink, store, arguments)
-            for number in range(arguments.rounds + 1):
+            for number in rig.rounds(arguments):
                 accept, drain = scene.accept(number), scene.drain(number)
-                rig.progress(f"{f'round {number}' if number else 'warm-up'}: stored {accept[0]:,.0f}/s, sent {drain[0]:,.0f}/s")
+                rig.tell_round(number, f"stored {accept[0]:,.0f}/s, sent {drain[0]:,.0f}/s")
                 if number:
                     accepted.append(accept)
                     drained.append(drain)
@@ -135,4 +129,4 @@ def measure(arguments):
             sink.close()
             if store:
                 store.close()
-    return report_text(accepted, drained, arguments)
+    return report_text(accepted, drained, arguments), []

@@ -14,6 +14,7 @@ import threading
 import rig
 from support.ports import free_port
 from support.waiting import wait_for
+from table import Figure
 
 BAD = 10  # of each kind
 SLOW_MS = 5000
@@ -139,4 +140,8 @@ def measure(arguments):
             left = scene.backlog()
         finally:
             scene.relays.close()
-    return report_text(rows, left, arguments)
+    figures = [Figure("single mails beside dead and slow relays, p99", "ms", [p99 for _, p99 in rows["bad"]], peer="alone",
+                      ratios=[bad / alone for (_, bad), (_, alone) in zip(rows["bad"], rows["alone"])]),
+               Figure(f"single mails beside a tenant {arguments.backlog:,} deep, p99", "ms", [p99 for _, p99 in rows["deep"]], target=200, at_most=True,
+                      peer="alone", ratios=[deep / alone for (_, deep), (_, alone) in zip(rows["deep"], rows["alone"])])]
+    return report_text(rows, left, arguments), figures

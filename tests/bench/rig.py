@@ -14,6 +14,7 @@ import time
 import psycopg
 from support.api import Api
 from support.builds import ROOT
+from support.smtpsink import SMTP_SOURCE
 from support.store import Store
 from support.waiting import wait_for
 
@@ -127,6 +128,30 @@ def activate(api, tenant_id):
     assert answer.status == 200, answer
 
 
+def stand_by(api, tenant_id, workers):
+    """So many workers run, and nothing of the tenant is sent until let_go()."""
+    suspend(api, tenant_id)
+    start(workers)
+    time.sleep(1)  # what a worker does at its start is no part of what is measured
+
+
+def let_go(api, tenant_id, db):
+    """Seconds until nothing waits any more."""
+    began = time.monotonic()
+    activate(api, tenant_id)
+    wait_for(lambda: not db.execute("/* bench */ SELECT EXISTS (SELECT FROM mailproxy.queue)").fetchone()[0], "the queue to be empty",
+             PATIENCE_S, 0.02)
+    return time.monotonic() - began
+
+
+def source_rate(port, messages, sessions, keeps_connections=True):
+    """Mails a second that Postfix's smtp-source sends there, over connections that it keeps (-d) or one for each mail."""
+    began = time.monotonic()
+    subprocess.run([SMTP_SOURCE, *(["-d"] if keeps_connections else []), "-s", str(sessions), "-l", str(BODY_OCTETS), "-m", str(messages),
+                    "-f", "sender@example.com", "-t", "rcpt@example.net", f"127.0.0.1:{port}"], check=True)
+    return messages / (time.monotonic() - began)
+
+
 class CountingStore(Store):
     """A tenant's web server."""
 
@@ -179,6 +204,15 @@ class Relays:
 
 
 # ---- figures ----
+
+def rounds(arguments):
+    """Numbers of the rounds; 0 is for warming up, and does not count."""
+    return range(arguments.rounds + 1)
+
+
+def tell_round(number, text):
+    progress(f"{f'round {number}' if number else 'warm-up'}: {text}")
+
 
 def percentile(values, percent):
     ordered = sorted(values)

@@ -4,6 +4,7 @@ run.py - the system measured, one row of figures at a time: ./dev bench [ROW] [-
 
     way        the whole way of a message: posted over HTTP, stored, sent, recorded and reported
     fair       1,000 accounts with their own relays, alone, beside dead and slow ones, beside a deep backlog
+    drain      a backlog sent by one worker and by two
     budget     where a message's time goes: processor time by process, WAL, statements
     slow-dot   200 connections to a relay that takes 50 ms for each message
 
@@ -18,12 +19,14 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
 import budget  # noqa: E402
+import drain  # noqa: E402
 import fair  # noqa: E402
 import rig  # noqa: E402
 import slow_dot  # noqa: E402
+import table  # noqa: E402
 import way  # noqa: E402
 
-ROWS = {"way": way, "fair": fair, "slow-dot": slow_dot, "budget": budget}
+ROWS = {"way": way, "fair": fair, "slow-dot": slow_dot, "drain": drain, "budget": budget}
 
 
 def parse_arguments():
@@ -32,6 +35,8 @@ def parse_arguments():
     parser = argparse.ArgumentParser(prog=f"./dev bench {row}", description=ROWS[row].__doc__ if names else __doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--out", default=os.path.join(rig.ROOT, "build", "bench"), metavar="FOLDER",
+                        help="where bench.md and bench.json go (default build/bench)")
     parser.add_argument("--write", action="store_true", help="put the figures into docs/performance.md")
     ROWS[row].add_arguments(parser)
     return row, parser.parse_args(sys.argv[1 + len(names) :])
@@ -42,13 +47,14 @@ def main():
     rig.reset()
     load = rig.Load()
     try:
-        text = ROWS[row].measure(arguments)
+        text, figures = ROWS[row].measure(arguments)
     finally:
         rig.reset()
-    text = rig.heading(load) + "\n\n" + text
-    print(text)
+    heading = rig.heading(load)
+    print(heading, text, table.plain(figures) if figures else "", sep="\n\n")
+    table.write_files(arguments.out, heading, text, figures)
     if arguments.write:
-        rig.write_document(row, text)
+        rig.write_document(row, heading + "\n\n" + text)
 
 
 if __name__ == "__main__":

@@ -6,12 +6,11 @@ many sessions. How many connections are busy is the relay's word: those whose do
 """
 
 import statistics
-import subprocess
 import tempfile
 
 import rig
 from support.ports import free_port
-from support.smtpsink import SMTP_SOURCE
+from table import Figure
 
 
 def add_arguments(parser):
@@ -31,8 +30,7 @@ def figures(relays, before, messages):
 
 def measure_source(relays, port, arguments):
     before = len(relays.look().mails)
-    subprocess.run([SMTP_SOURCE, "-d", "-s", str(arguments.connections), "-l", str(rig.BODY_OCTETS), "-m", str(arguments.messages),
-                    "-f", "sender@example.com", "-t", "rcpt@example.net", f"127.0.0.1:{port}"], check=True)
+    rig.source_rate(port, arguments.messages, arguments.connections)
     relays.wait_mails(before + arguments.messages, "smtp-source's mails")
     return figures(relays, before, arguments.messages)
 
@@ -88,4 +86,6 @@ def measure(arguments):
                     f"{who} {f['rate']:,.0f}/s over {f['busy']:.0f} busy of {f['open']:.0f}" for who, f in rounds[-1].items()))
         finally:
             relays.close()
-    return report_text(rounds, arguments)
+    figures = [Figure(f"{arguments.connections} connections, each dot answered after {arguments.delay} ms", "msg/s", [r["worker"]["rate"] for r in rounds],
+                      target=3000, peer="smtp-source -d", ratios=[r["worker"]["rate"] / r["smtp-source"]["rate"] for r in rounds])]
+    return report_text(rounds, arguments), figures

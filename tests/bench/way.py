@@ -7,16 +7,15 @@ reported exactly once.
 """
 
 import collections
-import json
 import re
 import statistics
-import subprocess
 import tempfile
 import time
 
 import rig
-from support.smtpsink import SMTP_SOURCE, SmtpSink
+from support.smtpsink import SmtpSink
 from support.waiting import wait_for
+from table import Figure
 
 
 def add_arguments(parser):
@@ -26,38 +25,20 @@ def add_arguments(parser):
     parser.add_argument("--connections", type=int, default=20, help="of the account, and sessions of smtp-source (default 20)")
 
 
-def measure_source(sink, arguments):
-    """Messages a second that smtp-source -d puts into the sink."""
-    began = time.monotonic()
-    subprocess.run([SMTP_SOURCE, "-d", "-s", str(arguments.connections), "-l", str(rig.BODY_OCTETS), "-m", str(arguments.messages),
-                    "-f", "sender@example.com", "-t", "rcpt@example.net", f"127.0.0.1:{sink.port}"], check=True)
-    return arguments.messages / (time.monotonic() - began)
-
-
-def make_batches(number, arguments):
-    ids = [f"r{number}-{i}" for i in range(arguments.messages)]
-    messages = [rig.message("bench", i) for i in ids]
-    size = arguments.batch
-    return ids, [json.dumps({"messages": messages[at : at + size]}).encode() for at in range(0, len(messages), size)]
-
-
 def measure_round(number, api, sink, store, arguments):
     """One round of the whole way; seconds from the first post to: all accepted, all taken by the relay, all reported."""
-    ids, batches = make_batches(number, arguments)
-    wanted = set(ids)
-    source_rate = measure_source(sink, arguments)
+    ids = [f"r{number}-{i}" for i in range(arguments.messages)]
+    requests = rig.bodies("bench", ids, arguments.batch)
+    source_rate = rig.source_rate(sink.port, arguments.messages, arguments.connections)
     before = len(sink.ids())
     began = time.monotonic()
-    for raw in batches:
-        answer = api.request("POST", "/commands/add-messages", raw=raw, query={"tenant_id": "bench"})
-        assert answer.status == 200 and answer.json["rejected"] == [], answer
-    accepted = time.monotonic() - began
+    accepted = rig.post_bodies(api, "bench", requests, 1)
     # Asked rarely: reading the sink's file takes the processor away from those who are measured.
     wait_for(lambda: len(sink.ids()) - before >= len(ids), "all mails at the sink", rig.PATIENCE_S, 0.1)
     sent = time.monotonic() - began
     wait_for(lambda: store.count() >= number * arguments.messages, "all reports", rig.PATIENCE_S, 0.05)
     reported = time.monotonic() - began
-    check_exactly_once(wanted, sink, store)
+    check_exactly_once(set(ids), sink, store)
     return {"smtp-source -d": source_rate, "accepted": len(ids) / accepted, "sent": len(ids) / sent,
             "reported": len(ids) / reported}
 
@@ -115,4 +96,6 @@ def measure(arguments):
         finally:
             sink.close()
             store.close()
-    return report_text(rounds, memory, arguments)
+    figures = [Figure("whole way: posted, stored, sent, recorded, reported", "msg/s", [r["reported"] for r in rounds], target=5000,
+                      peer="smtp-source -d", ratios=[r["reported"] / r["smtp-source -d"] for r in rounds])]
+    return report_text(rounds, memory, arguments), figures

@@ -1,5 +1,6 @@
 """./dev bench: what it reads from other programs, what it makes of it. Its figures are asserted nowhere."""
 
+import json
 import os
 import sys
 
@@ -9,6 +10,7 @@ from support.builds import ROOT
 sys.path.insert(0, os.path.join(ROOT, "tests", "bench"))
 
 import cost  # noqa: E402
+import table  # noqa: E402
 
 
 def test_the_processor_time_of_a_process_whose_name_holds_parentheses_and_spaces():
@@ -48,3 +50,33 @@ def test_a_cost_is_the_difference_by_name_with_what_ended_meanwhile():
     assert spent.used_us == {"server": 20, "postgres: x": 10, cost.ENDED: 2}  # 50 of ended ones, 30 of them before
     assert spent.share_us("postgres: ") == 12
     assert spent.wal == 200 and spent.statements == {"a": (1, 10, 100, 2)}
+
+
+FAST = table.Figure("drain", "msg/s", [11000, 9000, 12000.4], target=10000, peer="a peer", ratios=[0.5, 0.4, 0.6], least_ratio=0.5)
+
+
+@pytest.mark.parametrize("figure, reached", [
+    (FAST, True),
+    (table.Figure("drain", "msg/s", [9999], target=10000), False),
+    (table.Figure("drain", "msg/s", [11000], target=10000, peer="a peer", ratios=[0.49], least_ratio=0.5), False),
+    (table.Figure("idle", "ms", [10], target=10, at_most=True), True),
+    (table.Figure("idle", "ms", [10.1], target=10, at_most=True), False),
+    (table.Figure("idle", "ms", [1]), None),
+])
+def test_a_target_is_reached_by_the_median_and_by_the_ratio(figure, reached):
+    assert figure.reached() is reached
+
+
+def test_the_table_in_markdown_and_for_a_terminal():
+    line = ["drain", "≥ 10,000 msg/s, ≥ 0.5 × a peer", "11,000 msg/s", "9,000 – 12,000", "0.50 × a peer", "yes"]
+    assert table.markdown([FAST]).splitlines()[2] == "| " + " | ".join(line) + " |"
+    head, shown = table.plain([FAST]).splitlines()
+    assert shown.split("  ")[0] == "drain" and shown.index("≥") == head.index("target") and shown.index("yes") == head.index("reached")
+
+
+def test_the_files_hold_every_round(tmp_path):
+    table.write_files(tmp_path / "new", "On a machine.", "More.", [FAST])
+    told = json.loads((tmp_path / "new" / "bench.json").read_text(encoding="utf-8"))
+    assert told["heading"] == "On a machine." and told["figures"][0]["values"] == FAST.values
+    assert told["figures"][0]["median"] == 11000 and told["figures"][0]["reached"] is True
+    assert "| drain |" in (tmp_path / "new" / "bench.md").read_text(encoding="utf-8")
