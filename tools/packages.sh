@@ -14,6 +14,8 @@ PACKAGES=(
     clang clang-format clang-tidy llvm libclang-rt-14-dev shellcheck pyflakes3
 )
 
+packages_want_bench() { PACKAGES+=(wrk); } # what ./dev bench alone needs
+
 packages_missing() {
     local have name
     # shellcheck disable=SC2016 # ${...} is dpkg-query's own syntax

@@ -50,11 +50,14 @@ def start(workers=1, **settings):
     return Api(dev("up", "--workers", str(workers), settings=settings, stdout=subprocess.PIPE).stdout.strip())
 
 
+def database_url():
+    exports = dev("env", stdout=subprocess.PIPE).stdout
+    return re.search(r"GMP_DATABASE_URL=(.*)", exports).group(1).strip("'\"").replace("\\", "")
+
+
 def database():
     """A connection, for looking."""
-    exports = dev("env", stdout=subprocess.PIPE).stdout
-    url = re.search(r"GMP_DATABASE_URL=(.*)", exports).group(1).strip("'\"").replace("\\", "")
-    return psycopg.connect(url, autocommit=True, application_name="bench")
+    return psycopg.connect(database_url(), autocommit=True, application_name="bench")
 
 
 def program_pid(name):

@@ -2,11 +2,14 @@
 """
 run.py - the system measured, one row of figures at a time: ./dev bench [ROW] [--help]
 
-    way        the whole way of a message: posted over HTTP, stored, sent, recorded and reported
-    fair       1,000 accounts with their own relays, alone, beside dead and slow ones, beside a deep backlog
+    accept     add-messages, a hundred a request
+    single     add-messages, one a request over 32 connections
     drain      a backlog sent by one worker and by two
-    budget     where a message's time goes: processor time by process, WAL, statements
+    way        the whole way of a message: posted over HTTP, stored, sent, recorded and reported
+    idle       an idle system: from the request to the relay's 250
     slow-dot   200 connections to a relay that takes 50 ms for each message
+    fair       1,000 accounts with their own relays, alone, beside dead and slow ones, beside a deep backlog
+    budget     where a message's time goes: processor time by process, WAL, statements
 
 All parts run on this machine: PostgreSQL with fsync on, the server, the workers, the relays. Figures are medians of the
 rounds; trust the ratios more than the numbers.
@@ -18,15 +21,18 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
+import accept  # noqa: E402
 import budget  # noqa: E402
 import drain  # noqa: E402
 import fair  # noqa: E402
+import idle  # noqa: E402
 import rig  # noqa: E402
+import single  # noqa: E402
 import slow_dot  # noqa: E402
 import table  # noqa: E402
 import way  # noqa: E402
 
-ROWS = {"way": way, "fair": fair, "slow-dot": slow_dot, "drain": drain, "budget": budget}
+ROWS = {"accept": accept, "single": single, "drain": drain, "way": way, "idle": idle, "slow-dot": slow_dot, "fair": fair, "budget": budget}
 
 
 def parse_arguments():

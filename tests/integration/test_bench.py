@@ -10,6 +10,7 @@ from support.builds import ROOT
 sys.path.insert(0, os.path.join(ROOT, "tests", "bench"))
 
 import cost  # noqa: E402
+import peers  # noqa: E402
 import table  # noqa: E402
 
 
@@ -80,3 +81,38 @@ def test_the_files_hold_every_round(tmp_path):
     assert told["heading"] == "On a machine." and told["figures"][0]["values"] == FAST.values
     assert told["figures"][0]["median"] == 11000 and told["figures"][0]["reached"] is True
     assert "| drain |" in (tmp_path / "new" / "bench.md").read_text(encoding="utf-8")
+
+
+def test_what_pgbench_says():
+    assert peers.parse_pgbench("""pgbench (15.18 (Debian 15.18-0+deb12u1))
+transaction type: /tmp/insert.sql
+number of transactions actually processed: 420
+latency average = 19.070 ms
+initial connection time = 12.301 ms
+tps = 209.755510 (without initial connection time)
+""") == 209.75551
+
+
+WRK = """Running 2s test @ http://127.0.0.1:8000/commands/add-messages?tenant_id=bench
+  2 threads and 32 connections
+  Thread Stats   Avg      Stdev     Max   +/- Stdev
+    Latency    14.19ms    6.32ms  61.25ms   80.43%
+    Req/Sec     1.12k   138.10     1.40k    67.50%
+  Latency Distribution
+     50%  950.00us
+     75%   16.33ms
+     90%   20.98ms
+     99%    1.04s
+  4478 requests in 2.00s, 1.05MB read
+{}Requests/sec:   2236.43
+Transfer/sec:    535.25KB
+"""
+
+
+@pytest.mark.parametrize("errors, failed", [
+    ("", 0),
+    ("  Non-2xx or 3xx responses: 7\n", 7),
+    ("  Socket errors: connect 1, read 2, write 3, timeout 4\n  Non-2xx or 3xx responses: 7\n", 17),
+])
+def test_what_wrk_says(errors, failed):
+    assert peers.parse_wrk(WRK.format(errors)) == {"rate": 2236.43, "count": 4478, "p50": 0.95, "p99": 1040, "failed": failed}
