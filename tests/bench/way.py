@@ -1,18 +1,20 @@
 """
 The whole way: messages posted over HTTP, stored, sent, recorded and reported.
 
-Postfix's smtp-sink is the relay; a tenant's web server takes the reports. Beside it, in the same run and into the same
-sink, smtp-source -d: what a program that only sends reaches. Each round checks that every message came exactly once and was
-reported exactly once.
+Postfix's smtp-sink is the relay; a tenant's web server takes the reports. In the same round and into the same sink: a
+private Postfix, as it is by default, that relays as many mails of that size (root alone may start it); and smtp-source -d, which only
+sends. Each round checks that every message came exactly once and was reported exactly once.
 """
 
 import collections
+import os
 import re
 import statistics
 import tempfile
 import time
 
 import rig
+from support.postfix import Forwarder
 from support.smtpsink import SmtpSink
 from support.waiting import wait_for
 from table import Figure
@@ -25,10 +27,19 @@ def add_arguments(parser):
     parser.add_argument("--connections", type=int, default=20, help="of the account, and sessions of smtp-source (default 20)")
 
 
-def measure_round(number, api, sink, store, arguments):
+def measure_postfix(postfix, sink, arguments):
+    """Messages a second, from the first connection to Postfix until the sink has taken all."""
+    before, began = sink.count(), time.monotonic()
+    rig.source_rate(postfix.port, arguments.messages, arguments.connections)
+    wait_for(lambda: sink.count() - before >= arguments.messages, "all mails of Postfix at the sink", rig.PATIENCE_S, 0.1)
+    return arguments.messages / (time.monotonic() - began)
+
+
+def measure_round(number, api, sink, postfix, store, arguments):
     """One round of the whole way; seconds from the first post to: all accepted, all taken by the relay, all reported."""
     ids = [f"r{number}-{i}" for i in range(arguments.messages)]
     requests = rig.bodies("bench", ids, arguments.batch)
+    postfix_rate = measure_postfix(postfix, sink, arguments) if postfix else None
     source_rate = rig.source_rate(sink.port, arguments.messages, arguments.connections)
     before = len(sink.ids())
     began = time.monotonic()
@@ -36,10 +47,10 @@ def measure_round(number, api, sink, store, arguments):
     # Asked rarely: reading the sink's file takes the processor away from those who are measured.
     wait_for(lambda: len(sink.ids()) - before >= len(ids), "all mails at the sink", rig.PATIENCE_S, 0.1)
     sent = time.monotonic() - began
-    wait_for(lambda: store.count() >= number * arguments.messages, "all reports", rig.PATIENCE_S, 0.05)
+    wait_for(lambda: store.count() >= (number + 1) * arguments.messages, "all reports", rig.PATIENCE_S, 0.05)
     reported = time.monotonic() - began
     check_exactly_once(set(ids), sink, store)
-    return {"smtp-source -d": source_rate, "accepted": len(ids) / accepted, "sent": len(ids) / sent,
+    return {"Postfix": postfix_rate, "smtp-source -d": source_rate, "accepted": len(ids) / accepted, "sent": len(ids) / sent,
             "reported": len(ids) / reported}
 
 
@@ -62,7 +73,10 @@ def report_text(rounds, memory, arguments):
     def line(name, key):
         return f"| {name} | {rig.spread([r[key] for r in rounds])} |"
 
-    ratio = statistics.median(r["reported"] / r["smtp-source -d"] for r in rounds)
+    def ratio(peer):
+        return statistics.median(r["reported"] / r[peer] for r in rounds)
+
+    has_postfix = rounds[0]["Postfix"] is not None
     return "\n".join([
         f"{arguments.messages:,} messages of 1 KB text, one recipient each, posted in batches of {arguments.batch} one after the"
         f" other; {arguments.workers} worker(s), {arguments.connections} connections; {len(rounds)} rounds. In every round each message"
@@ -73,9 +87,11 @@ def report_text(rounds, memory, arguments):
         line("accepted: stored, and answered with 200", "accepted"),
         line("sent: taken by the relay", "sent"),
         line("reported: acknowledged by the tenant", "reported"),
+        *([line("for comparison: relayed by Postfix to the same sink", "Postfix")] if has_postfix else []),
         line("for comparison: `smtp-source -d` into the same sink, sending only", "smtp-source -d"),
         "",
-        f"The whole way reaches {ratio:.2f} of `smtp-source -d`. Peak memory: " + ", ".join(
+        "The whole way reaches " + (f"{ratio('Postfix'):.1f} times what Postfix does, and " if has_postfix else "")
+        + f"{ratio('smtp-source -d'):.2f} of `smtp-source -d`. Peak memory: " + ", ".join(
             f"{name} {mb:.0f} MB" for name, mb in memory.items()) + ".",
     ])
 
@@ -84,18 +100,24 @@ def measure(arguments):
     store = rig.CountingStore()
     with tempfile.TemporaryDirectory(prefix="mpbench-", dir=rig.MEMORY) as directory:
         sink = SmtpSink(directory)
+        postfix = Forwarder(sink.port) if os.geteuid() == 0 else None
         try:
             admin = rig.start(arguments.workers)
             api = rig.add_tenant(admin, "bench", client_base_url=store.url, client_sync_path="/proxy_sync")
             rig.add_account(api, "main", "127.0.0.1", sink.port, max_connections=arguments.connections, batch_size=1000)
             rounds = []
-            for number in range(1, arguments.rounds + 1):
-                rounds.append(measure_round(number, api, sink, store, arguments))
-                rig.progress(f"round {number}: " + ", ".join(f"{k} {v:,.0f}/s" for k, v in rounds[-1].items()))
+            for number in rig.rounds(arguments):
+                found = measure_round(number, api, sink, postfix, store, arguments)
+                rig.tell_round(number, ", ".join(f"{k} {v:,.0f}/s" for k, v in found.items() if v))
+                if number:
+                    rounds.append(found)
             memory = {name: peak_memory_mb(name) for name in ["server"] + [f"worker-{n + 1}" for n in range(arguments.workers)]}
         finally:
+            if postfix:
+                postfix.close()
             sink.close()
             store.close()
+    peer, least = ("Postfix", 7) if postfix else ("smtp-source -d", None)
     figures = [Figure("whole way: posted, stored, sent, recorded, reported", "msg/s", [r["reported"] for r in rounds], target=5000,
-                      peer="smtp-source -d", ratios=[r["reported"] / r["smtp-source -d"] for r in rounds])]
+                      peer=peer, least_ratio=least, ratios=[r["reported"] / r[peer] for r in rounds])]
     return report_text(rounds, memory, arguments), figures

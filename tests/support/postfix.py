@@ -19,6 +19,7 @@ REALM = "postfix.test"
 IMPLICIT_TLS_ADDRESS = "127.0.4.66"
 NAMES = f"DNS:localhost,IP:127.0.0.1,IP:{IMPLICIT_TLS_ADDRESS}"
 
+# Of any instance.
 MAIN = """
 compatibility_level = 3.6
 queue_directory = {dir}/queue
@@ -34,6 +35,9 @@ inet_protocols = ipv4
 myhostname = relay.postfix.test
 mydestination =
 alias_maps =
+"""
+
+TO_MAILBOX = """
 default_transport = virtual
 virtual_mailbox_domains =
 virtual_mailbox_base = {dir}/mail
@@ -72,44 +76,29 @@ postlog   unix-dgram n - n -  1  postlogd
 """
 
 
-class Postfix:
+class Instance:
     """
-    ports[mechanism]: STARTTLS is mandatory there, and AUTH is by that mechanism; ports["any"] offers them all.
-    ports["certificate"]: no AUTH; it serves who has a certificate of the tests' authority.
+    Its directory, ports, log and master(8). A subclass writes what more its services need, and then calls
+    start() with what main.cf and master.cf have beyond MAIN and MASTER.
     """
 
-    MECHANISMS = {"plain": "PLAIN", "login": "LOGIN", "cram-md5": "CRAM-MD5", "any": "PLAIN LOGIN CRAM-MD5"}
-
-    def __init__(self, authority):
+    def __init__(self):
         self.directory = tempfile.mkdtemp(prefix="mailproxy-postfix-")
-        self.ports = {name: free_port() for name in (*self.MECHANISMS, "certificate")}
-        self.ca_file = authority.ca_file
-        certificate, key = authority.certificate("postfix", NAMES)
         os.chmod(self.directory, 0o755)  # its processes are not all root's
         for name in ("conf", "conf/sasl", "queue", "data", "mail"):
             os.mkdir(self._path(name))
         shutil.chown(self._path("mail"), "nobody")
         shutil.chown(self._path("data"), "postfix")
-        self._write("conf/main.cf", MAIN.format(dir=self.directory, daemons=DAEMONS, certificate=certificate, key=key, realm=REALM,
-                                                nobody=pwd.getpwnam("nobody").pw_uid))
-        self._write("conf/master.cf", MASTER + self._services())
-        for name, mechanisms in self.MECHANISMS.items():
-            self._write(f"conf/sasl/{name}.conf", "pwcheck_method: auxprop\nauxprop_plugin: sasldb\n"
-                        f"sasldb_path: {self._path('sasldb')}\nmech_list: {mechanisms}\n")
+        self.process = None
+
+    def start(self, main, services):
+        self._write("conf/main.cf", MAIN.format(dir=self.directory, daemons=DAEMONS) + main)
+        self._write("conf/master.cf", MASTER + services)
         subprocess.run(["/usr/sbin/postfix", "-c", self._path("conf"), "check"], check=True, capture_output=True)
         # In a session of its own, for master(8) ends its whole process group.
         self.process = subprocess.Popen([f"{DAEMONS}/master", "-c", self._path("conf"), "-d"], stdin=subprocess.DEVNULL,
                                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
         wait_for(self._listens, "Postfix to listen")
-
-    def _services(self):
-        lines = [f"127.0.0.1:{port} inet n - n - - smtpd -o smtpd_sasl_path={name}" for name, port in self.ports.items()
-                 if name in self.MECHANISMS]
-        lines.append(f"127.0.0.1:{self.ports['certificate']} inet n - n - - smtpd -o smtpd_sasl_auth_enable=no"
-                     f" -o smtpd_tls_req_ccert=yes -o smtpd_tls_CAfile={self.ca_file}"
-                     " -o {smtpd_relay_restrictions=permit_tls_all_clientcerts,reject} -o smtpd_tls_received_header=yes")
-        lines.append(f"{IMPLICIT_TLS_ADDRESS}:465 inet n - n - - smtpd -o smtpd_sasl_path=any -o smtpd_tls_wrappermode=yes")
-        return "\n".join(lines) + "\n"
 
     def _path(self, name):
         return os.path.join(self.directory, name)
@@ -122,18 +111,62 @@ class Postfix:
         assert self.process.poll() is None, "Postfix ended while starting:\n" + self.log()
         return "daemon started" in self.log()
 
-    def add_user(self, name, password):
-        """The user is name@REALM. Also changes a password."""
-        subprocess.run(["/usr/sbin/saslpasswd2", "-p", "-c", "-f", self._path("sasldb"), "-u", REALM, name],
-                       input=password.encode(), check=True)
-        shutil.chown(self._path("sasldb"), "postfix")
-
     def log(self):
         try:
             with open(self._path("log"), encoding="utf-8", errors="replace") as f:
                 return f.read()
         except FileNotFoundError:
             return ""
+
+    def close(self):
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(timeout=20)
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+
+class Forwarder(Instance):
+    """Takes everything at `port`, without TLS or AUTH, and sends it on to the relay at `next_port`, as Postfix is by default."""
+
+    def __init__(self, next_port):
+        super().__init__()
+        self.port = free_port()
+        self.start(f"relayhost = [127.0.0.1]:{next_port}\nsmtpd_relay_restrictions = permit_mynetworks, reject\n",
+                   f"127.0.0.1:{self.port} inet n - n - - smtpd\nsmtp unix - - n - - smtp\n")
+
+
+class Postfix(Instance):
+    """
+    ports[mechanism]: STARTTLS is mandatory there, and AUTH is by that mechanism; ports["any"] offers them all.
+    ports["certificate"]: no AUTH; it serves who has a certificate of the tests' authority.
+    """
+
+    MECHANISMS = {"plain": "PLAIN", "login": "LOGIN", "cram-md5": "CRAM-MD5", "any": "PLAIN LOGIN CRAM-MD5"}
+
+    def __init__(self, authority):
+        super().__init__()
+        self.ports = {name: free_port() for name in (*self.MECHANISMS, "certificate")}
+        self.ca_file = authority.ca_file
+        certificate, key = authority.certificate("postfix", NAMES)
+        for name, mechanisms in self.MECHANISMS.items():
+            self._write(f"conf/sasl/{name}.conf", "pwcheck_method: auxprop\nauxprop_plugin: sasldb\n"
+                        f"sasldb_path: {self._path('sasldb')}\nmech_list: {mechanisms}\n")
+        self.start(TO_MAILBOX.format(dir=self.directory, certificate=certificate, key=key, realm=REALM,
+                                     nobody=pwd.getpwnam("nobody").pw_uid), self._services())
+
+    def _services(self):
+        lines = [f"127.0.0.1:{port} inet n - n - - smtpd -o smtpd_sasl_path={name}" for name, port in self.ports.items()
+                 if name in self.MECHANISMS]
+        lines.append(f"127.0.0.1:{self.ports['certificate']} inet n - n - - smtpd -o smtpd_sasl_auth_enable=no"
+                     f" -o smtpd_tls_req_ccert=yes -o smtpd_tls_CAfile={self.ca_file}"
+                     " -o {smtpd_relay_restrictions=permit_tls_all_clientcerts,reject} -o smtpd_tls_received_header=yes")
+        lines.append(f"{IMPLICIT_TLS_ADDRESS}:465 inet n - n - - smtpd -o smtpd_sasl_path=any -o smtpd_tls_wrappermode=yes")
+        return "\n".join(lines) + "\n"
+
+    def add_user(self, name, password):
+        """The user is name@REALM. Also changes a password."""
+        subprocess.run(["/usr/sbin/saslpasswd2", "-p", "-c", "-f", self._path("sasldb"), "-u", REALM, name],
+                       input=password.encode(), check=True)
+        shutil.chown(self._path("sasldb"), "postfix")
 
     def mailbox(self):
         """What was delivered: the client ids of the mails, each with its octets (lines end in LF in a mailbox)."""
@@ -145,8 +178,3 @@ class Postfix:
             ids = [line[17:].decode() for line in octets.split(b"\n") if line.startswith(b"X-Genro-Mail-ID: ")]
             found.setdefault(ids[0], []).append(octets)
         return found
-
-    def close(self):
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(timeout=20)
-        shutil.rmtree(self.directory, ignore_errors=True)

@@ -17,7 +17,7 @@ class SmtpSink:
         """keeps: what it takes goes into a file. Otherwise it has no ids, and is faster."""
         self.port = free_port()
         self.dump = os.path.join(str(directory), f"sink-{self.port}")
-        self._ids, self._read_up_to = [], 0
+        self._ids, self._mails, self._read_up_to = [], 0, 0
         # As root smtp-sink wants a user to become; it creates the dump file afterwards, so the directory must let it.
         user = ["-u", "root"] if os.geteuid() == 0 else []
         self.process = subprocess.Popen(
@@ -35,8 +35,7 @@ class SmtpSink:
             assert self.process.poll() is None, "smtp-sink ended"
             return False
 
-    def ids(self):
-        """The client ids of everything it took, in the order of the file."""
+    def _read(self):
         if os.path.exists(self.dump):
             with open(self.dump, "rb") as f:
                 f.seek(self._read_up_to)
@@ -44,7 +43,17 @@ class SmtpSink:
             whole = octets[: octets.rfind(b"\n") + 1]  # the last line may be half written
             self._read_up_to += len(whole)
             self._ids += [m.decode() for m in re.findall(rb"^X-Genro-Mail-ID: (\S+)\r?$", whole, re.M)]
+            self._mails += len(re.findall(rb"^X-Mail-Args: ", whole, re.M))
+
+    def ids(self):
+        """The client ids of everything it took, in the order of the file."""
+        self._read()
         return list(self._ids)
+
+    def count(self):
+        """Of everything it took, whoever sent it."""
+        self._read()
+        return self._mails
 
     def close(self):
         self.process.terminate()
