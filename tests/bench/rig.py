@@ -45,6 +45,11 @@ def reset():
     dev("reset", stderr=subprocess.DEVNULL)
 
 
+def down():
+    """All programs end; the data stay."""
+    dev("down", stderr=subprocess.DEVNULL)
+
+
 def start(workers=1, **settings):
     """The system, or another number of its workers; the admin's Api."""
     return Api(dev("up", "--workers", str(workers), settings=settings, stdout=subprocess.PIPE).stdout.strip())

@@ -8,11 +8,11 @@ sends. Each round checks that every message came exactly once and was reported e
 
 import collections
 import os
-import re
 import statistics
 import tempfile
 import time
 
+import memory
 import rig
 from support.postfix import Forwarder
 from support.smtpsink import SmtpSink
@@ -63,13 +63,7 @@ def check_exactly_once(wanted, sink, store):
         assert not twice, f"{len(twice)} messages came more than once {where}: {twice[:5]}"
 
 
-def peak_memory_mb(name):
-    """The most resident memory that a program of the home has had."""
-    with open(f"/proc/{rig.program_pid(name)}/status", encoding="ascii") as f:
-        return int(re.search(r"VmHWM:\s+(\d+) kB", f.read()).group(1)) / 1024
-
-
-def report_text(rounds, memory, arguments):
+def report_text(rounds, peak_mb, arguments):
     def line(name, key):
         return f"| {name} | {rig.spread([r[key] for r in rounds])} |"
 
@@ -92,7 +86,7 @@ def report_text(rounds, memory, arguments):
         "",
         "The whole way reaches " + (f"{ratio('Postfix'):.1f} times what Postfix does, and " if has_postfix else "")
         + f"{ratio('smtp-source -d'):.2f} of `smtp-source -d`. Peak memory: " + ", ".join(
-            f"{name} {mb:.0f} MB" for name, mb in memory.items()) + ".",
+            f"{name} {mb:.0f} MB" for name, mb in peak_mb.items()) + ".",
     ])
 
 
@@ -111,7 +105,7 @@ def measure(arguments):
                 rig.tell_round(number, ", ".join(f"{k} {v:,.0f}/s" for k, v in found.items() if v))
                 if number:
                     rounds.append(found)
-            memory = {name: peak_memory_mb(name) for name in ["server"] + [f"worker-{n + 1}" for n in range(arguments.workers)]}
+            peak_mb = {name: memory.resident_mb(name, "VmHWM") for name in ["server"] + [f"worker-{n + 1}" for n in range(arguments.workers)]}
         finally:
             if postfix:
                 postfix.close()
@@ -120,4 +114,4 @@ def measure(arguments):
     peer, least = ("Postfix", 7) if postfix else ("smtp-source -d", None)
     figures = [Figure("whole way: posted, stored, sent, recorded, reported", "msg/s", [r["reported"] for r in rounds], target=5000,
                       peer=peer, least_ratio=least, ratios=[r["reported"] / r[peer] for r in rounds])]
-    return report_text(rounds, memory, arguments), figures
+    return report_text(rounds, peak_mb, arguments), figures
