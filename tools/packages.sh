@@ -14,7 +14,7 @@ PACKAGES=(
     clang clang-format clang-tidy llvm libclang-rt-14-dev shellcheck pyflakes3
 )
 
-packages_want_bench() { PACKAGES+=(wrk); } # what ./dev bench alone needs
+packages_want_bench() { PACKAGES+=(wrk gnuplot-nox); } # what ./dev bench alone needs
 
 packages_missing() {
     local have name

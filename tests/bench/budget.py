@@ -1,8 +1,8 @@
 """
 Where a message's time goes: processor time by process, WAL and statements for each message, stored and then sent.
 
-First no worker runs, and messages are posted over several connections; then the tenant is suspended while workers start, and
-activated. smtp-sink takes the mails. With --reports a tenant's web server is told of them. pg_stat_statements is loaded, which costs some
+First no worker runs, and messages are posted over several connections; then the service is not active while workers start,
+and activated. smtp-sink takes the mails. With --reports a tenant's web server is told of them. pg_stat_statements is loaded, which costs some
 per cent: absolute figures are those of the other rows.
 """
 
@@ -48,9 +48,9 @@ class Scene:
         return self.arguments.messages / took, cost.Cost(before, self.look(0), self.arguments.messages)
 
     def drain(self, number):
-        rig.stand_by(self.api, "bench", self.arguments.workers)
+        rig.stand_by(self.db, self.arguments.workers)
         before = self.look(self.arguments.workers)
-        took = rig.let_go(self.api, "bench", self.db)
+        took = rig.let_go(self.db)
         if self.store:
             wait_for(lambda: self.store.count() >= (number + 1) * self.arguments.messages, "all reports", rig.PATIENCE_S, 0.05)
         return self.arguments.messages / took, cost.Cost(before, self.look(self.arguments.workers), self.arguments.messages)

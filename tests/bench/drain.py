@@ -1,7 +1,7 @@
 """
 A backlog sent as fast as it goes, by one worker and by two, into Postfix's smtp-sink.
 
-The tenant is suspended while messages are stored and workers start; the clock runs from its activation until the queue is empty. In the
+The service is not active while messages are stored and workers start; the clock runs from its activation until the queue is empty. In the
 same round and into the same sink: smtp-source -d, which only sends, over as many sessions, and smtp-source with one connection a mail.
 The database says whether each message was sent, and in one attempt.
 """
@@ -35,8 +35,8 @@ class Scene:
         rig.start(0)
         ids = [f"{what}-{workers}-{i}" for i in range(self.arguments.messages)]
         rig.post_bodies(self.api, "bench", rig.bodies("bench", ids, 500), 4)
-        rig.stand_by(self.api, "bench", workers)
-        took = rig.let_go(self.api, "bench", self.db)
+        rig.stand_by(self.db, workers)
+        took = rig.let_go(self.db)
         sent, attempts = self.db.execute(
             "SELECT count(DISTINCT m.message_pk), count(*) FROM mailproxy.message m JOIN mailproxy.attempt a USING (message_pk)"
             " WHERE m.state = 'sent' AND m.message_id ^@ %s", (f"{what}-{workers}-",)).fetchone()

@@ -99,14 +99,17 @@ def bodies(tenant_id, ids, batch, account_id="main"):
             for at in range(0, len(ids), batch)]
 
 
-def post_bodies(api, tenant_id, requests, clients):
-    """Over so many connections that are kept open; each must be taken as a whole. Seconds it took."""
+def post_requests(api, requests, clients):
+    """
+    [(token, tenant, body of add-messages)] over so many connections that are kept open; each must be taken as a whole.
+    Seconds it took.
+    """
     left, failed = iter(requests), []
-    headers = {"X-API-Token": api.token, "Content-Type": "application/json"}
 
     def client():
         connection = http.client.HTTPConnection(api.host, api.port, timeout=PATIENCE_S)
-        for body in left:  # a list's iterator is safe among threads
+        for token, tenant_id, body in left:  # a list's iterator is safe among threads
+            headers = {"X-API-Token": token, "Content-Type": "application/json"}
             connection.request("POST", f"/commands/add-messages?tenant_id={tenant_id}", body, headers)
             response = connection.getresponse()
             text = response.read()
@@ -125,28 +128,22 @@ def post_bodies(api, tenant_id, requests, clients):
     return time.monotonic() - began
 
 
-def suspend(api, tenant_id):
-    """Nothing more of the tenant is sent."""
-    answer = api.post("/commands/suspend", tenant_id=tenant_id)
-    assert answer.status == 200, answer
+def post_bodies(api, tenant_id, requests, clients):
+    """As post_requests(), all of one tenant."""
+    return post_requests(api, [(api.token, tenant_id, body) for body in requests], clients)
 
 
-def activate(api, tenant_id):
-    answer = api.post("/commands/activate", tenant_id=tenant_id)
-    assert answer.status == 200, answer
-
-
-def stand_by(api, tenant_id, workers):
-    """So many workers run, and nothing of the tenant is sent until let_go()."""
-    suspend(api, tenant_id)
+def stand_by(db, workers):
+    """So many workers run, and nothing is sent until let_go(): the service is not active."""
+    db.execute("UPDATE mailproxy.instance SET active = false")
     start(workers)
     time.sleep(1)  # what a worker does at its start is no part of what is measured
 
 
-def let_go(api, tenant_id, db):
+def let_go(db):
     """Seconds until nothing waits any more."""
     began = time.monotonic()
-    activate(api, tenant_id)
+    db.execute("UPDATE mailproxy.instance SET active = true")
     wait_for(lambda: not db.execute("/* bench */ SELECT EXISTS (SELECT FROM mailproxy.queue)").fetchone()[0], "the queue to be empty",
              PATIENCE_S, 0.02)
     return time.monotonic() - began

@@ -10,6 +10,7 @@ run.py - the system measured, one row of figures at a time: ./dev bench [ROW] [-
     slow-dot   200 connections to a relay that takes 50 ms for each message
     fair       1,000 accounts with their own relays, alone, beside dead and slow ones, beside a deep backlog
     memory     resident memory at rest, with 500 connections, large attachments, many messages
+    growth     what a message costs with more tenants, workers, backlog, size, recipients, history; drawn by gnuplot
     budget     where a message's time goes: processor time by process, WAL, statements
 
 All parts run on this machine: PostgreSQL with fsync on, the server, the workers, the relays. Figures are medians of the
@@ -26,6 +27,7 @@ import accept  # noqa: E402
 import budget  # noqa: E402
 import drain  # noqa: E402
 import fair  # noqa: E402
+import growth  # noqa: E402
 import idle  # noqa: E402
 import memory  # noqa: E402
 import rig  # noqa: E402
@@ -34,7 +36,7 @@ import slow_dot  # noqa: E402
 import table  # noqa: E402
 import way  # noqa: E402
 
-ROWS = {"accept": accept, "single": single, "drain": drain, "way": way, "idle": idle, "slow-dot": slow_dot, "fair": fair, "memory": memory, "budget": budget}
+ROWS = {"accept": accept, "single": single, "drain": drain, "way": way, "idle": idle, "slow-dot": slow_dot, "fair": fair, "memory": memory, "growth": growth, "budget": budget}
 
 
 def parse_arguments():

@@ -4,13 +4,19 @@ import json
 import os
 import sys
 
+import psycopg
 import pytest
 from support.builds import ROOT
+from support.programs import message
+from support.waiting import wait_for
 
 sys.path.insert(0, os.path.join(ROOT, "tests", "bench"))
 
 import cost  # noqa: E402
+import growth  # noqa: E402
 import peers  # noqa: E402
+import pile  # noqa: E402
+import plot  # noqa: E402
 import table  # noqa: E402
 
 
@@ -116,3 +122,36 @@ Transfer/sec:    535.25KB
 ])
 def test_what_wrk_says(errors, failed):
     assert peers.parse_wrk(WRK.format(errors)) == {"rate": 2236.43, "count": 4478, "p50": 0.75, "p99": 1040, "failed": failed}
+
+
+def test_copies_made_by_sql_are_messages_like_any_other(new_system, relay):
+    system = new_system()
+    api = system.add_tenant("bench")
+    system.add_account(api, relay)
+    api.enqueue(message("pattern"))
+    api.wait_state("sent", "pattern")
+    with psycopg.connect(system.database_url, autocommit=True) as db:
+        pile.add_finished(db, "pattern", "done-", 3)
+        pile.add_waiting(db, "pattern", "more-", 3)
+        wait_for(lambda: sorted(relay.ids()) == ["more-1", "more-2", "more-3", "pattern"], "the copies at the relay")
+        api.wait_state("sent", "more-1", "more-2", "more-3")
+        assert {m["id"]: m["status"] for m in api.messages()} == dict.fromkeys(
+            ["pattern", "done-1", "done-2", "done-3", "more-1", "more-2", "more-3"], "sent")
+        audit = db.execute("SELECT accepted, sent, balanced FROM mailproxy.audit() WHERE tenant_id = 'bench'").fetchall()
+        assert [(sent, balanced) for _, sent, balanced in audit] == [(7, True)], audit
+
+
+@pytest.mark.parametrize("most, points", [(1000, [1000]), (1500, [1000, 1500]), (2000000, [1000, 10000, 100000, 1000000, 2000000])])
+def test_the_points_of_a_series_that_grows_by_tens(most, points):
+    assert growth.sizes(most) == points
+
+
+def test_a_point_is_the_median_of_each_of_its_figures():
+    found = growth.median_point([growth.Point(1, 2, 3, 4, 5), growth.Point(3, 1, 9, 9, 1), growth.Point(2, 3, 4, 5, 6)])
+    assert found == growth.Point(2, 2, 4, 5, 5) and found.total == 8
+
+
+def test_a_drawing_has_each_curve_on_its_axis():
+    text = plot.script("/tmp/x.svg", ("tenants", "cost", "rate"), ("a", "b"), [("1", 5, 1000), ("10,000", 6, 900.5)], 1)
+    assert '"1" 5 1000\n"10,000" 6 900.5\nEOD' in text
+    assert "using 0:2:xtic(1) axes x1y1" in text and "using 0:3:xtic(1) axes x1y2" in text and "logscale" not in text
