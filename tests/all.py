@@ -24,8 +24,8 @@ BEGAN = time.monotonic() - float(sys.argv[2] if len(sys.argv) > 2 else 0)
 PYTEST_PROCESSES = max(2, min(8, 2 * (os.cpu_count() or 1)))
 # Bad requests by the thousand: what they could do wrong the sanitizers see, and the plain programs answer the same.
 ONLY_SANITIZED = ("tests/integration/test_torture.py",)
-# SQL alone: the programs only migrate.
-ONLY_PLAIN = ("tests/tap",)
+# SQL alone, for which the programs only migrate; and what runs the programs of build/.
+ONLY_PLAIN = ("tests/tap", "tests/integration/test_bench.py")
 
 
 class Sum:

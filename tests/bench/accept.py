@@ -14,6 +14,8 @@ from table import Figure
 
 PEER_ROWS = 500
 
+SMALL = {"messages": 500, "peer_seconds": 1}
+
 
 def add_arguments(parser):
     parser.add_argument("--messages", type=int, default=50000, help="a round (default 50000)")

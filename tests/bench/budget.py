@@ -16,6 +16,8 @@ from support.waiting import wait_for
 
 STATEMENTS = 16  # of each phase, the most expensive ones
 
+SMALL = {"messages": 500}
+
 
 def add_arguments(parser):
     parser.add_argument("--messages", type=int, default=20000, help="a round (default 20000)")

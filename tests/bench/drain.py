@@ -16,6 +16,8 @@ from table import Figure
 WORKERS = (1, 2)
 SEPARATE = 20000  # mails over one connection each: more say nothing more
 
+SMALL = {"messages": 500}
+
 
 def add_arguments(parser):
     parser.add_argument("--messages", type=int, default=100000, help="the backlog (default 100000)")

@@ -21,6 +21,8 @@ SLOW_MS = 5000
 BAD_MESSAGES = 100  # of each bad account
 CLIENTS = 4
 
+SMALL = {"accounts": 30, "messages": 20, "pace": 20, "backlog": 1000}
+
 
 def add_arguments(parser):
     parser.add_argument("--accounts", type=int, default=1000, help="the bad ones among them (default 1000)")

@@ -26,6 +26,8 @@ REQUEST_OCTETS = 4 << 20
 CLIENTS = 4
 PASSES = 10  # points of what only passes
 
+SMALL = {"messages": 100, "depth": 2000, "history": 2000}
+
 
 def add_arguments(parser):
     parser.add_argument("--series", default=",".join(SERIES), help=f"some of {','.join(SERIES)} (default: all)")

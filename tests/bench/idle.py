@@ -13,6 +13,8 @@ import rig
 from support.ports import free_port
 from table import Figure
 
+SMALL = {"messages": 10}
+
 
 def add_arguments(parser):
     parser.add_argument("--messages", type=int, default=200, help="a round (default 200)")

@@ -25,6 +25,8 @@ PARTS = 10
 CLIENTS = 4
 SETTLE_S = 2
 
+SMALL = {"messages": 1000, "connections": 50, "attachments": 2, "attachment_mb": 1}
+
 
 def add_arguments(parser):
     parser.add_argument("--messages", type=int, default=200000, help="that pass one after the other (default 200000)")

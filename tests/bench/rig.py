@@ -18,7 +18,7 @@ from support.smtpsink import SMTP_SOURCE
 from support.store import Store
 from support.waiting import wait_for
 
-HOME = os.path.join(ROOT, ".run-bench")
+HOME = os.environ.get("MAILPROXY_BENCH_HOME", os.path.join(ROOT, ".run-bench"))  # is deleted before and after
 DEV = os.path.join(ROOT, "dev")
 RELAY = os.path.join(ROOT, "build", "tests", "bench", "bench-relay")
 DOCUMENT = os.path.join(ROOT, "docs", "performance.md")
@@ -27,6 +27,7 @@ BODY_OCTETS = 1024
 BODY = ("A line of text, as long as lines are. " * 2 + "\n") * (BODY_OCTETS // 77)
 # The private PostgreSQL's; durability is as initdb leaves it. See docs/performance.md.
 POSTGRES = {"shared_buffers": "512MB", "max_wal_size": "4GB", "checkpoint_timeout": "15min"}
+_is_durable = False  # whether it was looked at
 MEMORY = "/dev/shm" if os.path.isdir("/dev/shm") else None  # for files that are not what is measured
 
 
@@ -52,7 +53,19 @@ def down():
 
 def start(workers=1, **settings):
     """The system, or another number of its workers; the admin's Api."""
-    return Api(dev("up", "--workers", str(workers), settings=settings, stdout=subprocess.PIPE).stdout.strip())
+    api = Api(dev("up", "--workers", str(workers), settings=settings, stdout=subprocess.PIPE).stdout.strip())
+    _assert_durable()
+    return api
+
+
+def _assert_durable():
+    """Figures of a database that may forget are worth nothing."""
+    global _is_durable
+    if not _is_durable:
+        with database() as db:
+            for name in ("fsync", "synchronous_commit", "full_page_writes"):
+                assert db.execute("SELECT current_setting(%s)", (name,)).fetchone() == ("on",), name
+        _is_durable = True
 
 
 def database_url():
@@ -229,17 +242,30 @@ def spread(values, digits=0):
     return f"{statistics.median(values):,.{digits}f} | {min(values):,.{digits}f} – {max(values):,.{digits}f}"
 
 
+def busy_processors(seconds=2):
+    """How many of the machine's processors are at work: whoever it is for."""
+    def read():
+        with open("/proc/stat", encoding="ascii") as f:
+            fields = [int(field) for field in f.readline().split()[1:9]]  # proc(5): user nice system idle iowait irq softirq steal
+        return sum(fields) - fields[3] - fields[4], sum(fields)
+
+    busy, total = read()
+    time.sleep(seconds)
+    busy_then, total_then = read()
+    return os.cpu_count() * (busy_then - busy) / max(1, total_then - total)
+
+
 class Load:
-    """How busy the machine was with other things before the row began."""
+    """How busy the machine is with other things: to be made before the row's programs run, and asked after they ended."""
 
     def __init__(self):
-        self.began = os.getloadavg()[0]
+        self.before = busy_processors()
 
     def text(self):
-        cores = os.cpu_count()
-        if self.began < 0.5 * cores:
+        busy, cores = max(self.before, busy_processors()), os.cpu_count()
+        if busy < 0.1 * cores:
             return "The machine had nothing else to do."
-        return f"The machine was shared: before the row began {self.began:.0f} processes wanted its {cores} processors."
+        return f"The machine was shared: before or after it others kept {busy:.1f} of its {cores} processors busy."
 
 
 def machine():
@@ -255,8 +281,14 @@ def heading(load):
     return f"`{command}` on {machine()}; {time.strftime('%Y-%m-%d')}. {load.text()}"
 
 
+def place(row):
+    """Between which lines of docs/performance.md the figures of that row stand; None: the table of all."""
+    command = " ".join(["./dev bench", *([row] if row else []), "--write"])
+    return f"<!-- {command}: begin -->", f"<!-- {command}: end -->"
+
+
 def write_document(row, text):
-    begin, end = f"<!-- ./dev bench {row} --write: begin -->", f"<!-- ./dev bench {row} --write: end -->"
+    begin, end = place(row)
     with open(DOCUMENT, encoding="utf-8") as f:
         old = f.read()
     with open(DOCUMENT, "w", encoding="utf-8") as f:

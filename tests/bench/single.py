@@ -16,6 +16,8 @@ from table import Figure
 
 SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "single.lua")
 
+SMALL = {"seconds": 1}
+
 
 def add_arguments(parser):
     parser.add_argument("--connections", type=int, default=32, help="HTTP connections, and pgbench's (default 32)")

@@ -12,6 +12,8 @@ import rig
 from support.ports import free_port
 from table import Figure
 
+SMALL = {"messages": 1000, "connections": 50}
+
 
 def add_arguments(parser):
     parser.add_argument("--messages", type=int, default=20000, help="a round (default 20000)")
@@ -79,11 +81,13 @@ def measure(arguments):
             rig.add_account(api, "main", "127.0.0.1", port, max_connections=arguments.connections,
                             batch_size=4 * arguments.connections)
             rounds = []
-            for number in range(1, arguments.rounds + 1):
-                rounds.append({"smtp-source": measure_source(relays, port, arguments),
-                               "worker": measure_worker(number, api, relays, settings, arguments)})
-                rig.progress(f"round {number}: " + ", ".join(
-                    f"{who} {f['rate']:,.0f}/s over {f['busy']:.0f} busy of {f['open']:.0f}" for who, f in rounds[-1].items()))
+            for number in rig.rounds(arguments):
+                found = {"smtp-source": measure_source(relays, port, arguments),
+                               "worker": measure_worker(number, api, relays, settings, arguments)}
+                rig.tell_round(number, ", ".join(
+                    f"{who} {f['rate']:,.0f}/s over {f['busy']:.0f} busy of {f['open']:.0f}" for who, f in found.items()))
+                if number:
+                    rounds.append(found)
         finally:
             relays.close()
     figures = [Figure(f"{arguments.connections} connections, each dot answered after {arguments.delay} ms", "msg/s", [r["worker"]["rate"] for r in rounds],

@@ -19,6 +19,8 @@ from support.smtpsink import SmtpSink
 from support.waiting import wait_for
 from table import Figure
 
+SMALL = {"messages": 500}
+
 
 def add_arguments(parser):
     parser.add_argument("--messages", type=int, default=10000)

@@ -1,7 +1,8 @@
-"""./dev bench: what it reads from other programs, what it makes of it. Its figures are asserted nowhere."""
+"""./dev bench: what it reads from other programs, what it makes of it, and one row of it. Its figures are asserted nowhere."""
 
 import json
 import os
+import subprocess
 import sys
 
 import psycopg
@@ -17,6 +18,8 @@ import growth  # noqa: E402
 import peers  # noqa: E402
 import pile  # noqa: E402
 import plot  # noqa: E402
+import rig  # noqa: E402
+import run  # noqa: E402
 import table  # noqa: E402
 
 
@@ -155,3 +158,30 @@ def test_a_drawing_has_each_curve_on_its_axis():
     text = plot.script("/tmp/x.svg", ("tenants", "cost", "rate"), ("a", "b"), [("1", 5, 1000), ("10,000", 6, 900.5)], 1)
     assert '"1" 5 1000\n"10,000" 6 900.5\nEOD' in text
     assert "using 0:2:xtic(1) axes x1y1" in text and "using 0:3:xtic(1) axes x1y2" in text and "logscale" not in text
+
+
+@pytest.mark.parametrize("row", run.ROWS)
+def test_small_sizes_are_arguments_of_their_row(row):
+    usual, small = run.arguments_of(row, []), run.arguments_of(row, ["--small"])
+    assert small.rounds == 1 and set(run.ROWS[row].SMALL) <= set(vars(usual))
+    assert run.arguments_of(row, ["--small", "--rounds", "2"]).rounds == 2
+
+
+@pytest.mark.parametrize("row", [None, *run.ROWS])
+def test_each_row_has_its_place_in_the_document(row):
+    with open(rig.DOCUMENT, encoding="utf-8") as f:
+        text = f.read()
+    begin, end = rig.place(row)
+    assert text.count(begin) == text.count(end) == 1 and text.index(begin) < text.index(end)
+
+
+def test_a_row_measures_a_system_of_its_own_and_leaves_nothing(tmp_path):
+    home, out = tmp_path / "home", tmp_path / "out"
+    done = subprocess.run(["/usr/bin/python3", os.path.join(ROOT, "tests", "bench", "run.py"), "drain", "--small", "--out", str(out)],
+                          env={**os.environ, "MAILPROXY_BENCH_HOME": str(home)}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    told = json.loads((out / "bench.json").read_text(encoding="utf-8"))
+    assert [f["work"] for f in told["figures"]] == ["drain a backlog of 500, 1 worker", "drain a backlog of 500, 2 workers"]
+    assert all(len(f["values"]) == len(f["ratios"]) == 1 and f["median"] > 0 for f in told["figures"])
+    assert "warm-up:" in done.stderr and "round 1:" in done.stderr and told["heading"] in done.stdout
+    assert not home.exists()
