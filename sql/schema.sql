@@ -2588,6 +2588,27 @@ END $_$;
 COMMENT ON FUNCTION mailproxy.match_messages(states mailproxy.message_state[], of_tenant text, of_account text, of_batch text, of_ids text[], of_reply text) IS 'A tenant''s messages in one of these states, of this account, batch, with one of these ids, whose last attempt was answered like this (reply_matches); null: any. leased: a worker has it in its hands. An unknown tenant or account is an error.';
 
 --
+-- Name: message_remove_work(); Type: FUNCTION; Schema: mailproxy; Owner: -
+--
+
+CREATE FUNCTION mailproxy.message_remove_work() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET jit TO 'off'
+    AS $$
+BEGIN
+    DELETE FROM mailproxy.queue q WHERE q.message_pk = ANY (ARRAY(SELECT g.message_pk FROM gone g));
+    RETURN NULL;
+END $$;
+
+--
+-- Name: FUNCTION message_remove_work(); Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON FUNCTION mailproxy.message_remove_work() IS 'The work of messages that are deleted goes with them, as ON DELETE CASCADE would do it, which is checked for each row that is inserted.';
+
+--
 -- Name: partition_holds(regclass); Type: FUNCTION; Schema: mailproxy; Owner: -
 --
 
@@ -3869,6 +3890,12 @@ WITH (autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_threshold='1000',
 --
 
 COMMENT ON TABLE mailproxy.queue IS 'The work that is left: one small row per message that is not final. What is not due yet stays out of the index that claims read.';
+
+--
+-- Name: COLUMN queue.message_pk; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.queue.message_pk IS 'The message, stored by the same statement; deleted with it (message_remove_work).';
 
 --
 -- Name: COLUMN queue.lease_epoch; Type: COMMENT; Schema: mailproxy; Owner: -
@@ -6053,7 +6080,7 @@ ALTER TABLE ONLY mailproxy.attempt_counter
 --
 
 ALTER TABLE ONLY mailproxy.attempt
-    ADD CONSTRAINT attempt_pkey PRIMARY KEY (attempt_pk, ended_at);
+    ADD CONSTRAINT attempt_pkey PRIMARY KEY (message_pk, attempt_pk, ended_at);
 
 --
 -- Name: command_log command_log_pkey; Type: CONSTRAINT; Schema: mailproxy; Owner: -
@@ -6074,7 +6101,7 @@ ALTER TABLE ONLY mailproxy.connection_grant
 --
 
 ALTER TABLE ONLY mailproxy.event
-    ADD CONSTRAINT event_pkey PRIMARY KEY (event_pk, created_at);
+    ADD CONSTRAINT event_pkey PRIMARY KEY (message_pk, event_pk, created_at);
 
 --
 -- Name: instance instance_pkey; Type: CONSTRAINT; Schema: mailproxy; Owner: -
@@ -6209,12 +6236,6 @@ ALTER TABLE ONLY mailproxy.worker
 CREATE INDEX account_counter_by_worker ON mailproxy.account_counter USING btree (worker_epoch) WHERE (worker_epoch > 0);
 
 --
--- Name: attempt_by_message; Type: INDEX; Schema: mailproxy; Owner: -
---
-
-CREATE INDEX attempt_by_message ON ONLY mailproxy.attempt USING btree (message_pk);
-
---
 -- Name: attempt_by_time; Type: INDEX; Schema: mailproxy; Owner: -
 --
 
@@ -6255,12 +6276,6 @@ CREATE INDEX command_log_by_time ON mailproxy.command_log USING btree (command_a
 --
 
 CREATE INDEX connection_grant_by_worker ON mailproxy.connection_grant USING btree (lease_epoch);
-
---
--- Name: event_by_message; Type: INDEX; Schema: mailproxy; Owner: -
---
-
-CREATE INDEX event_by_message ON ONLY mailproxy.event USING btree (message_pk);
 
 --
 -- Name: event_unreported; Type: INDEX; Schema: mailproxy; Owner: -
@@ -6371,6 +6386,12 @@ CREATE TRIGGER instance_tell_suspension BEFORE UPDATE ON mailproxy.instance FOR 
 CREATE TRIGGER instance_wakes_workers AFTER UPDATE OF active ON mailproxy.instance FOR EACH STATEMENT EXECUTE FUNCTION mailproxy.wake_workers();
 
 --
+-- Name: message message_remove_work; Type: TRIGGER; Schema: mailproxy; Owner: -
+--
+
+CREATE TRIGGER message_remove_work AFTER DELETE ON mailproxy.message REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION mailproxy.message_remove_work();
+
+--
 -- Name: rate_bucket rate_bucket_deleted; Type: TRIGGER; Schema: mailproxy; Owner: -
 --
 
@@ -6440,13 +6461,6 @@ ALTER TABLE ONLY mailproxy.account_token
 
 ALTER TABLE ONLY mailproxy.message
     ADD CONSTRAINT message_account_exists FOREIGN KEY (tenant_id, account_id) REFERENCES mailproxy.account(tenant_id, account_id) ON DELETE CASCADE;
-
---
--- Name: queue queue_message_pk_fkey; Type: FK CONSTRAINT; Schema: mailproxy; Owner: -
---
-
-ALTER TABLE ONLY mailproxy.queue
-    ADD CONSTRAINT queue_message_pk_fkey FOREIGN KEY (message_pk) REFERENCES mailproxy.message(message_pk) ON DELETE CASCADE;
 
 --
 -- Name: tenant_sync tenant_sync_tenant_id_fkey; Type: FK CONSTRAINT; Schema: mailproxy; Owner: -
@@ -6609,6 +6623,12 @@ GRANT ALL ON FUNCTION mailproxy.current_tenant() TO mailproxy_tenant;
 
 REVOKE ALL ON FUNCTION mailproxy.drop_old_partition(content_kept_s bigint, history_kept_s bigint, OUT dropped text, OUT in_use text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mailproxy.drop_old_partition(content_kept_s bigint, history_kept_s bigint, OUT dropped text, OUT in_use text) TO mailproxy_worker;
+
+--
+-- Name: FUNCTION message_remove_work(); Type: ACL; Schema: mailproxy; Owner: -
+--
+
+REVOKE ALL ON FUNCTION mailproxy.message_remove_work() FROM PUBLIC;
 
 --
 -- Name: FUNCTION partition_holds(partition regclass); Type: ACL; Schema: mailproxy; Owner: -

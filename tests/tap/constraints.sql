@@ -168,7 +168,6 @@ INSERT INTO illegal VALUES
 ('message_sent_has_no_reason', $$UPDATE mailproxy.message SET state = 'sent', finished_at = now(), reason = 'but'$$),
 -- queue
 ('queue_pkey', 'INSERT INTO mailproxy.queue SELECT * FROM mailproxy.queue'),
-('queue_message_pk_fkey', $$INSERT INTO mailproxy.queue (message_pk, due_at, priority, tenant_id, account_id) VALUES (0, now(), 2, 'acme', 'main')$$),
 ('queue_leased_has_a_lease', $$UPDATE mailproxy.queue SET state = 'leased'$$),
 ('queue_leased_has_a_lease', 'UPDATE mailproxy.queue SET lease_token = 1, lease_epoch = 1, leased_at = now()'),
 ('queue_leased_has_a_lease', $$UPDATE mailproxy.queue SET state = 'held', lease_token = 1, lease_epoch = 1, leased_at = now()$$),

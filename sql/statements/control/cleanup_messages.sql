@@ -6,7 +6,7 @@
 --       without any event was never told and stays, unless it is older than all events there are.
 -- Locks: the message rows it removes; one that is locked (somebody deletes or replaces it) is passed by. A final message
 --        has no queue row, and what is final is looked at again under the lock.
--- Plan: index message_listing in its order from the last row on; index event_by_message; primary keys.
+-- Plan: index message_listing in its order from the last row on; index event_pkey; primary keys.
 -- Called by: cleanup_remove() in server/routes/cleanup.c.
 WITH page AS MATERIALIZED (
     SELECT m.message_pk, m.priority, m.created_at, m.message_id, m.state, m.finished_at

@@ -10,7 +10,7 @@
 --       At most 500, and no more than 8 MiB of messages but for a single larger one; none: the end of the list.
 -- Locks: none.
 -- Plan: index message_listing, or without a tenant message_listing_of_all, in its order from the last row seen on; the
---       other one is not begun (One-Time Filter). Index event_by_message. The conditions $2 to $5 stand outside, else
+--       other one is not begun (One-Time Filter). Index event_pkey. The conditions $2 to $5 stand outside, else
 --       the planner takes the rows for few and sorts all of them for each page.
 -- Called by: listing_read_page() in server/routes/listing.c.
 WITH page AS MATERIALIZED (

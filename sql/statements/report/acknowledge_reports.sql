@@ -4,7 +4,7 @@
 -- $7 boolean call again at once  $8 bigint not to be disturbed before, seconds since the epoch; null, or past: no wish
 -- Rows: how many events were marked; none: the lease was lost, and nothing was changed.
 -- Locks: the tenant_sync row, then the events.
--- Plan: primary keys; $5 and $6 leave out the other partitions of event.
+-- Plan: index event_unreported; $5 and $6 leave out the other partitions of event.
 -- Called by: call_acknowledge() in worker/report/call.c.
 WITH held AS (
     UPDATE mailproxy.tenant_sync
@@ -17,7 +17,7 @@ WITH held AS (
 told AS (
     UPDATE mailproxy.event e
        SET reported_at = now()
-     WHERE e.event_pk = ANY ($4::bigint[])
+     WHERE e.tenant_id = $1::text AND e.reported_at IS NULL AND e.event_pk = ANY ($4::bigint[])
        AND e.created_at BETWEEN timestamptz 'epoch' + $5::bigint * interval '1 microsecond'
                             AND timestamptz 'epoch' + $6::bigint * interval '1 microsecond'
        AND EXISTS (SELECT FROM held)

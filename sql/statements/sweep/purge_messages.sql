@@ -7,7 +7,7 @@
 -- Locks: the row of purge_pass; the message rows it removes. One that is locked (somebody deletes, replaces or requeues it) is passed
 --        by. A final message has no queue row, and what is final is looked at again under the lock.
 -- Plan: primary key of message in its order from the last row on, which is that of acceptance but for long transactions: a page of
---       young ones ends the pass. Index event_by_message of each day since its acceptance.
+--       young ones ends the pass. Index event_pkey of each day since its acceptance.
 -- Called by: retention_purge() in worker/sweep/retention.c.
 WITH pass AS MATERIALIZED (
     SELECT p.ended_at IS NOT NULL AS begins, CASE WHEN p.ended_at IS NULL THEN p.looked_at_pk ELSE 0 END AS after_pk,
