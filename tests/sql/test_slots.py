@@ -361,6 +361,18 @@ class TestConnections:
         assert sorted(got) == [0, 10, 10, 10]
         assert sorted(self.grants(conn).values()) == [1, 1, 1]
 
+    def test_what_would_wait_for_a_connection_is_not_claimed_while_another_worker_is_asking(self, conn, new_claimer, database):
+        """Who holds as much as its batch size asks for nothing more, and its last message would wait until one of the others is done."""
+        add_account(conn)
+        add_messages(conn, 10)
+        first = new_claimer()
+        assert self.granted(first, first.claim(most=4)) == {4}
+        with psycopg.connect(database) as other:
+            other.execute("SELECT FROM mailproxy.account_state FOR NO KEY UPDATE")
+            assert first.claim(batch_size=5, held=[("acme", "main", 4, 4)]) == []
+            assert 0 < first.answer[0][Claimer.AGAIN_MS] <= 20
+        assert self.granted(first, first.claim(batch_size=5, held=[("acme", "main", 4, 4)])) == {5}
+
     def test_what_is_kept_no_more_goes_back(self, conn, claimer):
         add_account(conn)
         add_messages(conn, 10)

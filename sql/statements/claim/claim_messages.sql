@@ -80,7 +80,8 @@ WITH RECURSIVE alive AS MATERIALIZED (
        AND (SELECT sends FROM mailproxy.instance)
        AND EXISTS (SELECT FROM alive)
 ), turn AS MATERIALIZED (
-    SELECT c.*, row_number() OVER (PARTITION BY c.tenant_id ORDER BY c.served_at) AS place,
+    SELECT c.*, c.widens AND c.kept <= c.held AS waits, -- all its connections are busy: what is claimed needs another one
+           row_number() OVER (PARTITION BY c.tenant_id ORDER BY c.served_at) AS place,
            count(*) OVER (PARTITION BY c.tenant_id) AS places
       FROM (SELECT * FROM candidate
              WHERE (opens_at IS NULL OR opens_at <= now()) AND NOT has_enough
@@ -96,9 +97,9 @@ WITH RECURSIVE alive AS MATERIALIZED (
     SELECT k.tenant_id, k.account_id, k.served_at, k.proven, k.limited, k.rejects, k.held, k.kept, k.share, k.opens_at IS NULL AS was_open,
            (k.answer).connections, (k.answer).at_limit, (k.answer).closed_until, (k.answer).recheck_at, (k.answer).reason,
            k.kept = 0 AND (k.answer).connections = 0 AS crowded,
-           (k.limited OR k.kept = 0) AND (k.answer).slots IS NULL AS busy,
+           (k.limited OR k.waits) AND (k.answer).slots IS NULL AS busy,
            k.limited AND (k.answer).slots BETWEEN 1 AND k.room - 1 AS short,
-           CASE WHEN k.kept = 0 AND coalesce((k.answer).connections, 0) = 0 THEN 0
+           CASE WHEN k.waits AND (k.answer).slots IS NULL OR k.kept = 0 AND (k.answer).connections = 0 THEN 0
                 WHEN k.limited THEN least(k.room, coalesce((k.answer).slots, 0))
                 ELSE k.room END AS room
       FROM asked k
