@@ -175,27 +175,35 @@ static void json_append_escape(struct buf *out, unsigned char c)
     buf_printf(out, "\\u%04x", (unsigned)c);
 }
 
+/* The end of the run that is copied as it is, of a text that is not all UTF-8. */
+static const char *json_sound_end(const char *p, const char *end)
+{
+    while (p < end) {
+        size_t n = utf8_octets(p);
+
+        if (n == 0 || (unsigned char)*p < ' ' || *p == '"' || *p == '\\')
+            break;
+        p += n;
+    }
+    return p;
+}
+
 void json_append_string(struct buf *out, const char *text)
 {
-    const char *p = text, *run = text; /* `run`: what is not appended yet */
+    const char *p = text, *end = text + strlen(text);
+    bool is_sound = !utf8_check(text);
 
     buf_append_char(out, '"');
-    while (*p) {
-        unsigned char c = (unsigned char)*p;
-        size_t n = c < 0x80 ? 1 : utf8_octets(p);
+    while (p < end) {
+        const char *run = p;
 
-        if (n != 0 && c >= ' ' && c != '"' && c != '\\') {
-            p += n;
-            continue;
-        }
+        p = is_sound ? json_plain_end(p, end) : json_sound_end(p, end);
         buf_append(out, run, (size_t)(p - run));
-        if (n == 0)
+        if (p < end && (unsigned char)*p < 0x80)
+            json_append_escape(out, (unsigned char)*p++);
+        else if (p++ < end)
             buf_append_str(out, "\xEF\xBF\xBD"); /* U+FFFD */
-        else
-            json_append_escape(out, c);
-        run = ++p;
     }
-    buf_append(out, run, (size_t)(p - run));
     buf_append_char(out, '"');
 }
 

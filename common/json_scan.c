@@ -121,9 +121,7 @@ static uint64_t json_scan_has_zero(uint64_t w)
     return (w - UINT64_C(0x0101010101010101)) & ~w & UINT64_C(0x8080808080808080);
 }
 
-/* The end of the run of octets that need no look: neither quote nor backslash nor control
- * character. */
-static const char *json_scan_plain(const char *p, const char *end)
+const char *json_plain_end(const char *p, const char *end)
 {
     while (end - p >= 8) {
         uint64_t w;
@@ -196,7 +194,7 @@ static bool json_scan_string(struct json_scan *s)
 
     json_scan_copy_to(s, start + 1);
     for (;;) {
-        json_scan_copy_to(s, json_scan_plain(s->at, s->end));
+        json_scan_copy_to(s, json_plain_end(s->at, s->end));
         if (s->at == s->end)
             return json_scan_fail(s, "Unterminated string starting at", start);
         if (*s->at == '"')

@@ -13,6 +13,10 @@
 
 #include "common/json.h"
 
+/* The end of the run from p on that a JSON string holds as it is: neither quote nor backslash nor
+ * control character. Octets from 0x80 on are not looked at. */
+const char *json_plain_end(const char *p, const char *end);
+
 /*
  * `out` has room for n + 1 octets; *ret_len of them are used, a NUL follows that is not counted.
  * false: not JSON, *ret_syntax says why.

@@ -1,6 +1,8 @@
 #include "common/utf8.h"
 
 #include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
 
 static bool utf8_is_between(unsigned char c, unsigned char low, unsigned char high)
 {
@@ -39,11 +41,26 @@ size_t utf8_octets(const char *text)
     return 0;
 }
 
+/* The first octet from p on that is not ASCII; `end` if there is none. */
+static const char *utf8_ascii_end(const char *p, const char *end)
+{
+    uint64_t word;
+
+    for (; end - p >= (ptrdiff_t)sizeof(word); p += sizeof(word)) {
+        memcpy(&word, p, sizeof(word));
+        if (word & UINT64_C(0x8080808080808080))
+            break;
+    }
+    while (p < end && (unsigned char)*p < 0x80)
+        p++;
+    return p;
+}
+
 const char *utf8_check(const char *text)
 {
-    const char *p = text;
+    const char *end = text + strlen(text), *p = utf8_ascii_end(text, end);
 
-    while (*p) {
+    while (p < end) {
         size_t n = utf8_octets(p);
 
         if (n == 0) {
@@ -51,7 +68,7 @@ const char *utf8_check(const char *text)
 
             return is_nul ? "contains a NUL character" : "is not valid UTF-8";
         }
-        p += n;
+        p = utf8_ascii_end(p + n, end);
     }
     return NULL;
 }

@@ -11,6 +11,7 @@
 
 #include "common/buf.h"
 #include "common/clock.h"
+#include "common/json_scan.h"
 
 enum {
     BODY_READ_OCTETS = 64 * 1024,
@@ -163,8 +164,11 @@ static size_t body_count_values(const char *text, size_t n)
     bool in_string = false;
 
     for (size_t i = 0; i < n; i++) {
-        char c = text[i];
+        char c;
 
+        if (in_string)
+            i = (size_t)(json_plain_end(text + i, text + n) - text);
+        c = i < n ? text[i] : '\0';
         if (in_string) {
             if (c == '\\')
                 i++;
