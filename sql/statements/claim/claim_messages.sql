@@ -209,24 +209,32 @@ WITH RECURSIVE alive AS MATERIALIZED (
            AS again_ms,
            (SELECT sum(messages) FROM rejected) AS rejected,
            EXISTS (SELECT FROM cut) OR EXISTS (SELECT FROM candidate WHERE has_enough) AS kept_back
+), sender AS MATERIALIZED ( -- an account once, not once for each of its messages
+    SELECT k.tenant_id, k.account_id, coalesce(a.retry_delays, t.retry_delays) AS retry_delays,
+           coalesce(a.retry_max_age_s, t.retry_max_age_s) AS retry_max_age_s, a.version, a.host, a.port, a.username, a.password_sealed,
+           a.password_key_id, coalesce(a.use_tls, a.port = 465) AS use_tls, a.tls_verify, a.tls_ca, a.tls_pin, a.timeout_s, a.ttl_s,
+           least(coalesce(g.connections, k.kept), k.share) AS connections, a.batch_size, a.dsn_notify, a.dsn_ret, t.client_base_url,
+           t.client_base_url_trusted, t.client_attachment_path, t.client_auth_sealed, t.client_auth_key_id, t.large_file_config,
+           a.oauth_grant IS NOT NULL AS by_token, a.tls_client_cert, a.tls_client_key_sealed, a.tls_client_key_key_id, s.proven
+      FROM granted k
+      JOIN mailproxy.account a ON a.tenant_id = k.tenant_id AND a.account_id = k.account_id
+      JOIN mailproxy.tenant t ON t.tenant_id = k.tenant_id
+      JOIN mailproxy.account_state s ON s.tenant_id = k.tenant_id AND s.account_id = k.account_id
+      LEFT JOIN widened g ON g.tenant_id = k.tenant_id AND g.account_id = k.account_id
 )
 SELECT ceil(w.again_ms)::bigint, w.rejected, l.message_pk, l.lease_token, (extract(epoch FROM m.created_at) * 1000000)::bigint,
        (extract(epoch FROM now() - l.due_at) * 1000)::bigint, l.attempts, m.retries, l.priority, m.size_octets, m.attachments,
-       m.message_id, m.mime_message_id, b.content, m.settled, coalesce(a.retry_delays, t.retry_delays),
-       coalesce(a.retry_max_age_s, t.retry_max_age_s), floor(extract(epoch FROM now() - m.deferred_since))::bigint,
-       l.tenant_id, l.account_id, a.version, a.host, a.port, a.username, a.password_sealed, a.password_key_id,
-       coalesce(a.use_tls, a.port = 465), a.tls_verify, a.tls_ca, a.tls_pin, a.timeout_s, a.ttl_s,
-       least(coalesce(g.connections, k.kept), k.share), a.batch_size, a.dsn_notify, a.dsn_ret, t.client_base_url,
-       t.client_base_url_trusted, t.client_attachment_path, t.client_auth_sealed, t.client_auth_key_id, t.large_file_config,
-       a.oauth_grant IS NOT NULL, a.tls_client_cert, a.tls_client_key_sealed, a.tls_client_key_key_id, s.proven, w.kept_back
+       m.message_id, m.mime_message_id, b.content, m.settled, s.retry_delays,
+       s.retry_max_age_s, floor(extract(epoch FROM now() - m.deferred_since))::bigint,
+       l.tenant_id, l.account_id, s.version, s.host, s.port, s.username, s.password_sealed, s.password_key_id,
+       s.use_tls, s.tls_verify, s.tls_ca, s.tls_pin, s.timeout_s, s.ttl_s,
+       s.connections, s.batch_size, s.dsn_notify, s.dsn_ret, s.client_base_url,
+       s.client_base_url_trusted, s.client_attachment_path, s.client_auth_sealed, s.client_auth_key_id, s.large_file_config,
+       s.by_token, s.tls_client_cert, s.tls_client_key_sealed, s.tls_client_key_key_id, s.proven, w.kept_back
   FROM outlook w
   LEFT JOIN (leased l
              JOIN mailproxy.message m ON m.message_pk = l.message_pk
-             JOIN mailproxy.account a ON a.tenant_id = l.tenant_id AND a.account_id = l.account_id
-             JOIN mailproxy.tenant t ON t.tenant_id = l.tenant_id
-             JOIN mailproxy.account_state s ON s.tenant_id = l.tenant_id AND s.account_id = l.account_id
-             JOIN granted k ON k.tenant_id = l.tenant_id AND k.account_id = l.account_id
-             LEFT JOIN widened g ON g.tenant_id = l.tenant_id AND g.account_id = l.account_id) ON true
+             JOIN sender s ON s.tenant_id = l.tenant_id AND s.account_id = l.account_id) ON true
   LEFT JOIN mailproxy.message_body b
          ON m.size_octets <= $7::integer AND b.message_pk = m.message_pk AND b.created_at = m.created_at
  ORDER BY l.priority, l.message_pk;
