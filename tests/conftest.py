@@ -29,7 +29,7 @@ _running = []  # the systems whose logs belong to a failure's report
 
 @pytest.fixture(scope="session")
 def cluster():
-    cluster = Cluster(**Cluster.VOLATILE)
+    cluster = Cluster(in_memory=True, **Cluster.VOLATILE)
     yield cluster
     cluster.close()
 

@@ -164,7 +164,7 @@ def test_a_body_over_the_limit_is_413(new_system):
 
 
 def test_two_hundred_silent_connections_keep_nobody_waiting(new_system):
-    system = new_system(workers=0)
+    system = new_system(workers=0, GMP_HTTP_THREADS=None)  # as many threads as there are when nothing is set
     silent = [socket.create_connection((system.api.host, system.api.port)) for _ in range(200)]
     try:
         for half in silent[:100]:

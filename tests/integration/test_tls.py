@@ -141,7 +141,7 @@ def test_verification_can_be_skipped_loudly(start, new_auth_relay):
 
 def test_a_pinned_key(start, new_auth_relay, authority):
     relay = new_auth_relay(tls="starttls")
-    pin = authority.pin(f"{authority.directory}/relay0.pem")
+    pin = authority.pin(authority.certificate("relay0")[0])
     start(relay, use_tls=True, tls_pin=pin).wait_state("sent", "m1")
 
 

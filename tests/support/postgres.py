@@ -1,4 +1,4 @@
-"""A private PostgreSQL: initdb in a temporary directory, one Unix socket, no TCP."""
+"""A private PostgreSQL: initdb in a directory of its own, one Unix socket, no TCP."""
 
 import contextlib
 import glob
@@ -36,20 +36,26 @@ class Cluster:
     USER = "mailproxy"
     # For data that need not outlive the cluster.
     VOLATILE = {"fsync": "off", "full_page_writes": "off"}
+    MEMORY = "/dev/shm"
 
-    def __init__(self, copy_of=None, **settings):
+    def __init__(self, copy_of=None, in_memory=False, **settings):
         """
         copy_of: a running cluster that is copied with pg_basebackup, instead of initdb; it is started by the caller, with
         start() as its standby or with recover().
+        in_memory: it lives in memory where there is room. A migrated database is 750 files: a copy of it takes ten times less
+        processor time than in a directory on disk.
         """
         self.settings = {
             "listen_addresses": "",
             "max_connections": "200",
             "shared_buffers": "64MB",
             "log_min_messages": "warning",
+            **({"max_wal_size": "256MB"} if in_memory else {}),
             **settings,
         }
-        self.directory = tempfile.mkdtemp(prefix="mptest-pg-", dir="/tmp")
+        # The copy of a directory is quicker than a copy through the WAL, if nothing waits for the disk.
+        self.copy_strategy = "file_copy" if in_memory else "wal_log"
+        self.directory = tempfile.mkdtemp(prefix="mptest-pg-", dir=self.MEMORY if in_memory and self._memory_suffices() else "/tmp")
         self.data = os.path.join(self.directory, "data")
         self.log_path = os.path.join(self.directory, "log")
         self.process = None
@@ -66,6 +72,14 @@ class Cluster:
         self._run("initdb", "-D", self.data, "-U", self.USER, "--auth=trust", "--no-sync", "--encoding=UTF8",
                   "--locale=C.UTF-8")
         self.start()
+
+    @classmethod
+    def _memory_suffices(cls):
+        """For several clusters at once, each with its databases and up to 256 MB of WAL."""
+        try:
+            return shutil.disk_usage(cls.MEMORY).free >= 4 << 30 and os.access(cls.MEMORY, os.W_OK)
+        except FileNotFoundError:
+            return False
 
     def _run(self, program, *arguments):
         subprocess.run([*self.as_user, _bin(program), *arguments], check=True, cwd="/", stdout=subprocess.DEVNULL)
@@ -149,7 +163,7 @@ class Cluster:
 
     def create_database(self, name, template="template0"):
         with self.connect() as conn:
-            conn.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+            conn.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY {self.copy_strategy}')
         return self.conninfo(name)
 
     def create_logins(self):

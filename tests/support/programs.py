@@ -117,6 +117,7 @@ class System:
             "MAIL_PROXY_ENCRYPTION_KEY": ENCRYPTION_KEY,
             "GMP_LOG_LEVEL": "debug",
             "GMP_HELO_NAME": "mailproxy.test",
+            "GMP_HTTP_THREADS": 32,  # the default, 600, is a third of a second to start and end when sanitized, and a system is started often
             **settings,
         }
         self.server = None

@@ -4,6 +4,7 @@ import copy
 import os
 import ssl
 import subprocess
+import tempfile
 
 
 def common_name(certificate):
@@ -17,6 +18,7 @@ class Authority:
         self.ca_file = os.path.join(self.directory, "ca.pem")
         self.ca_key = os.path.join(self.directory, "ca.key")
         self.issuers = ""  # to send along with what this one certifies: none of a root
+        self._certified = {}
         self._openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-subj", "/CN=mailproxy test CA",
                       "-addext", "basicConstraints=critical,CA:TRUE", "-keyout", self.ca_key, "-out", self.ca_file)
 
@@ -29,18 +31,25 @@ class Authority:
             return f.read()
 
     def certificate(self, name, alt_names="DNS:localhost,IP:127.0.0.1", expired=False):
-        """(certificate file, key file) for these names."""
+        """(certificate file, key file) for these names; the same ones when it is asked again."""
         return self._certify(name, f"subjectAltName={alt_names}", expired)
 
     def intermediate(self, name):
         """An authority that this one certifies."""
         below = copy.copy(self)
         below.ca_file, below.ca_key = self._certify(name, "basicConstraints=critical,CA:TRUE")
+        below.directory = tempfile.mkdtemp(prefix=name, dir=self.directory)
         below.issuers = below.ca_pem + self.issuers
+        below._certified = {}
         return below
 
     def _certify(self, name, extension, expired=False):
-        base = os.path.join(self.directory, name)
+        what = (name, extension, expired)
+        if what not in self._certified:
+            self._certified[what] = self._new(os.path.join(self.directory, f"{len(self._certified)}-{name}"), *what)
+        return self._certified[what]
+
+    def _new(self, base, name, extension, expired):
         with open(base + ".ext", "w", encoding="ascii") as f:
             f.write(extension + "\n")
         self._openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}", "-keyout", base + ".key",
