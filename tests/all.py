@@ -7,6 +7,7 @@ AddressSanitizer and UndefinedBehaviorSanitizer; what one of the two runs would 
 pytest test counts as one, a lint step and a fuzz target too; of a pgTAP file each test counts.
 """
 
+import concurrent.futures
 import json
 import os
 import re
@@ -20,13 +21,15 @@ ROOT = os.path.abspath(sys.argv[1])
 LINT_STEPS = ("format", "rooms", "shell", "python", "tidy")
 FUZZ_SECONDS = 2
 BEGAN = time.monotonic() - float(sys.argv[2] if len(sys.argv) > 2 else 0)
-# Most tests wait for something most of the time. More at once than this, and limits meant for hangs would measure load.
-PYTEST_PROCESSES = max(2, min(8, 2 * (os.cpu_count() or 1)))
+# Many tests wait for something. More at once than this, and limits meant for hangs would measure load.
+PYTEST_PROCESSES = max(2, min(8, 3 * (os.cpu_count() or 1)))
 PLAIN = ("tests/sql", "tests/tap", "tests/integration")
 # Of the tests of SQL alone those that start a program for more than the schema all tests begin with.
 SANITIZED = ("tests/sql/test_schema.py", "tests/sql/test_schema_objects.py", "tests/sql/test_roles_migration.py", "tests/integration")
 # Bad requests by the thousand: what they could do wrong the sanitizers see, and the plain programs answer the same.
 ONLY_SANITIZED = ("tests/integration/test_torture.py",)
+# It runs the programs of build/.
+ONLY_PLAIN = ("tests/integration/test_bench.py",)
 
 
 class Sum:
@@ -91,9 +94,16 @@ def run_units(total, build):
 def run_fuzz(total):
     directory = os.path.join(ROOT, "tests", "fuzz")
     names = sorted(f[5:-2] for f in os.listdir(directory) if f.startswith("fuzz_") and f.endswith(".c"))
-    for name in names:
-        announce(f"fuzz: {name}")
-        total.add_one(f"fuzz {name}", dev("fuzz", name, str(FUZZ_SECONDS)))
+    announce("fuzz")
+
+    def run(name):
+        return dev("fuzz", name, str(FUZZ_SECONDS))
+
+    results = [run(names[0])]  # which builds them all
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        results += pool.map(run, names[1:])
+    for name, good in zip(names, results, strict=True):
+        total.add_one(f"fuzz {name}", good)
 
 
 def count_junit(suites):
@@ -112,7 +122,7 @@ def count_junit(suites):
     return passed, failed
 
 
-def run_pytest(total, build, patience, paths, without=()):
+def run_pytest(total, build, patience, paths, without):
     announce(f"SQL and integration tests with the programs of {build}/")
     with tempfile.NamedTemporaryFile(suffix=".xml") as report:
         env = {**os.environ, "MAILPROXY_BUILD": build, "MAILPROXY_TEST_PATIENCE": patience}
@@ -137,7 +147,7 @@ def main():
     run_units(total, "build-asan")
     run_fuzz(total)
     run_pytest(total, "build", "1", PLAIN, ONLY_SANITIZED)
-    run_pytest(total, "build-asan", "3", SANITIZED)
+    run_pytest(total, "build-asan", "3", SANITIZED, ONLY_PLAIN)
     announce("all done, set-up and builds included")
     for name in total.what_failed:
         print(f"FAILED: {name}")
