@@ -7,7 +7,6 @@ AddressSanitizer and UndefinedBehaviorSanitizer; what one of the two runs would 
 pytest test counts as one, a lint step and a fuzz target too; of a pgTAP file each test counts.
 """
 
-import concurrent.futures
 import json
 import os
 import re
@@ -21,8 +20,8 @@ ROOT = os.path.abspath(sys.argv[1])
 LINT_STEPS = ("format", "rooms", "shell", "python", "tidy")
 FUZZ_SECONDS = 2
 BEGAN = time.monotonic() - float(sys.argv[2] if len(sys.argv) > 2 else 0)
-# Many tests wait for something. More at once than this, and limits meant for hangs would measure load.
-PYTEST_PROCESSES = max(2, min(8, 3 * (os.cpu_count() or 1)))
+# Most tests wait for something most of the time. More at once than this, and limits meant for hangs would measure load.
+PYTEST_PROCESSES = max(2, min(8, 2 * (os.cpu_count() or 1)))
 PLAIN = ("tests/sql", "tests/tap", "tests/integration")
 # Of the tests of SQL alone those that start a program for more than the schema all tests begin with.
 SANITIZED = ("tests/sql/test_schema.py", "tests/sql/test_schema_objects.py", "tests/sql/test_roles_migration.py", "tests/integration")
@@ -94,16 +93,9 @@ def run_units(total, build):
 def run_fuzz(total):
     directory = os.path.join(ROOT, "tests", "fuzz")
     names = sorted(f[5:-2] for f in os.listdir(directory) if f.startswith("fuzz_") and f.endswith(".c"))
-    announce("fuzz")
-
-    def run(name):
-        return dev("fuzz", name, str(FUZZ_SECONDS))
-
-    results = [run(names[0])]  # which builds them all
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        results += pool.map(run, names[1:])
-    for name, good in zip(names, results, strict=True):
-        total.add_one(f"fuzz {name}", good)
+    for name in names:
+        announce(f"fuzz: {name}")
+        total.add_one(f"fuzz {name}", dev("fuzz", name, str(FUZZ_SECONDS)))
 
 
 def count_junit(suites):
