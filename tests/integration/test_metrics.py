@@ -241,6 +241,7 @@ def test_no_count_is_lost_or_made_twice_by_kills_and_restarts(new_system, smtp_s
     system.start_worker()
     system.start_server()
     system.wait_all_final(timeout=90)
+    wait_for(lambda: system.value("SELECT count(*) FROM mailproxy.worker WHERE ended_at IS NULL") == 2, "the killed one to be given up")
     wait_value(system, 3000, "gmp_sent_total", account_id="main")
     found = scrape(system.api)
     doubted = system.value("SELECT count(*) FROM mailproxy.attempt WHERE in_doubt")
