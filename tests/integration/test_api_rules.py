@@ -10,8 +10,18 @@ EVERY_DAY = {"enabled": True, "days": [], "cross_midnight": False}
 
 
 @pytest.fixture
-def api(new_system):
-    """The service without workers, as the admin sees it."""
+def api(served):
+    """The service without workers, as the admin sees it: active, without rules and with nothing in its log."""
+    served.rows("TRUNCATE mailproxy.rule RESTART IDENTITY")
+    served.rows("TRUNCATE mailproxy.command_log RESTART IDENTITY")
+    served.rows("UPDATE mailproxy.instance SET active = true")
+    served.api.system = served
+    return served.api
+
+
+@pytest.fixture
+def fresh_api(new_system):
+    """The same, without tenants."""
     system = new_system(workers=0)
     system.api.system = system
     return system.api
@@ -209,11 +219,10 @@ def test_what_changes_rules_is_logged(api):
 
 @pytest.mark.parametrize("method, path", [("POST", "/commands/rules"), ("GET", "/commands/rules"), ("PATCH", "/commands/rules/1"),
                                           ("DELETE", "/commands/rules/1"), ("GET", "/tenants/sync-status")])
-def test_rules_and_sync_status_are_for_the_admin_token(api, method, path):
-    tenant = api.system.add_tenant()
+def test_rules_and_sync_status_are_for_the_admin_token(api, acme, method, path):
     for token, status, detail in [
             (None, 401, "Admin token required"), ("nobody's", 401, "Invalid or missing API token"),
-            (tenant.token, 403, "Admin token required, tenant tokens not allowed for this operation")]:
+            (acme.token, 403, "Admin token required, tenant tokens not allowed for this operation")]:
         answer = api.with_token(token).request(method, path, {"enabled": True})
         assert (answer.status, answer.json) == (status, {"detail": detail})
     assert rules_of(api.get("/commands/rules")) == []
@@ -228,15 +237,15 @@ def sync_status(api):
     return answer.json
 
 
-def test_sync_status_of_tenants_never_called(api, store):
-    api.system.add_tenant("acme", store, name="Acme")
-    api.system.add_tenant("without")
-    assert sync_status(api) == {
+def test_sync_status_of_tenants_never_called(fresh_api, store):
+    fresh_api.system.add_tenant("acme", store, name="Acme")
+    fresh_api.system.add_tenant("without")
+    assert sync_status(fresh_api) == {
         "ok": True, "sync_interval_seconds": 300, "tenants": [
             {"id": "acme", "name": "Acme", "active": True, "client_base_url": store.url, "next_sync_due": True, "in_dnd": False},
             {"id": "default", "active": True, "next_sync_due": False, "in_dnd": False},
             {"id": "without", "active": True, "next_sync_due": False, "in_dnd": False}]}
-    keys = list(api.get("/tenants/sync-status").json["tenants"][0])
+    keys = list(fresh_api.get("/tenants/sync-status").json["tenants"][0])
     assert keys == ["id", "name", "active", "client_base_url", "next_sync_due", "in_dnd"]
 
 
@@ -245,41 +254,41 @@ def test_sync_status_of_tenants_never_called(api, store):
     ("now() - interval '200 s'", True, True, False), ("now() + interval '1 hour'", False, False, True),
     ("now() + interval '1 hour'", True, True, True),
 ])
-def test_sync_status_says_when_the_last_sync_was_and_whether_one_is_due(api, store, last_sync, news, due, in_dnd):
-    api.system.add_tenant("acme", store)
-    api.system.rows(f"UPDATE mailproxy.tenant_sync SET told_seq = news_seq, news_seq = news_seq + %s, last_sync_at = {last_sync}"
-                    " WHERE tenant_id = 'acme'", int(news))
-    found = sync_status(api)["tenants"][0]
+def test_sync_status_says_when_the_last_sync_was_and_whether_one_is_due(fresh_api, store, last_sync, news, due, in_dnd):
+    fresh_api.system.add_tenant("acme", store)
+    fresh_api.system.rows(f"UPDATE mailproxy.tenant_sync SET told_seq = news_seq, news_seq = news_seq + %s, last_sync_at = {last_sync}"
+                          " WHERE tenant_id = 'acme'", int(news))
+    found = sync_status(fresh_api)["tenants"][0]
     assert (found["next_sync_due"], found["in_dnd"]) == (due, in_dnd)
     assert isinstance(found["last_sync_ts"], float)
-    assert found["last_sync_ts"] == pytest.approx(api.system.value(
+    assert found["last_sync_ts"] == pytest.approx(fresh_api.system.value(
         "SELECT extract(epoch FROM last_sync_at)::float8 FROM mailproxy.tenant_sync WHERE tenant_id = 'acme'"), abs=0.001)
 
 
-def test_sync_status_tells_the_interval_that_the_rules_come_to(api, store):
-    api.system.add_tenant("acme", store)
-    api.system.rows("UPDATE mailproxy.tenant_sync SET told_seq = news_seq, last_sync_at = now() - interval '100 s'")
+def test_sync_status_tells_the_interval_that_the_rules_come_to(fresh_api, store):
+    fresh_api.system.add_tenant("acme", store)
+    fresh_api.system.rows("UPDATE mailproxy.tenant_sync SET told_seq = news_seq, last_sync_at = now() - interval '100 s'")
 
     def told():
-        found = sync_status(api)
+        found = sync_status(fresh_api)
         return found.get("sync_interval_seconds"), found["tenants"][0]["next_sync_due"]
 
     assert told() == (300, False)
-    post(api, days=[9])
+    post(fresh_api, days=[9])
     assert told() == (60, True), "no rule matches"
-    post(api, interval_minutes=10)
+    post(fresh_api, interval_minutes=10)
     assert told() == (600, False)
-    post(api, interval_minutes=2147483647)
+    post(fresh_api, interval_minutes=2147483647)
     assert told() == (2147483647 * 60, False)
     for rule_id in (1, 2, 3):
-        api.request("PATCH", f"/commands/rules/{rule_id}", {"enabled": False})
+        fresh_api.request("PATCH", f"/commands/rules/{rule_id}", {"enabled": False})
     assert told() == (None, False), "no polling"
 
 
-def test_nothing_is_due_while_the_service_is_suspended(api, store):
-    api.system.add_tenant("acme", store)
-    suspend(api)
-    assert not any(t["next_sync_due"] for t in sync_status(api)["tenants"])
+def test_nothing_is_due_while_the_service_is_suspended(fresh_api, store):
+    fresh_api.system.add_tenant("acme", store)
+    suspend(fresh_api)
+    assert not any(t["next_sync_due"] for t in sync_status(fresh_api)["tenants"])
 
 
 def test_sync_status_knows_the_global_client_url(new_system, store):

@@ -49,7 +49,8 @@ def is_json_for_postgresql(raw):
         text = raw.decode()
     except UnicodeDecodeError:
         return False
-    return not re.search(r"\\u0000|\\ud[89ab]..(?!\\ud[c-f])|(?<!\\ud[89ab]..)\\ud[c-f]", text)
+    # One beginning for all three: quick in 26 MiB, which each process of a run looks through.
+    return not re.search(r"\\u(?:0000|d[89ab]..(?!\\ud[c-f])|(?<!\\ud[89ab]..\\u)d[c-f])", text)
 
 
 CASES = dict(every_case())
