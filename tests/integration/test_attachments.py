@@ -260,6 +260,7 @@ def test_of_several_sources_of_2025_s3_goes_before_url_before_content(start, rel
 
 def test_a_base_url_that_a_tenants_token_has_set_leads_to_no_private_address(start, relay):
     api = start()
+    wait_for(lambda: api.sync("called_at"), "the first poll to be over")
     assert api.request("PUT", f"/tenant/{api.tenant_id}", {"client_base_url": api.store.url + "/"}).status == 200
     calls = len(api.store.requests)
     api.store.files["home:emails/f.pdf"] = b"octets"
