@@ -194,7 +194,7 @@ static void take_recover(struct taker *taker)
     struct db_array tokens = db_array_of(DB_INT8);
     struct error err;
 
-    taker->polls_left = TAKE_RECOVER_POLLS;
+    taker->polls_left = TAKE_UNSURE_POLLS;
     taker->calls.list_tokens(taker->calls.arg, &tokens);
     db_param_int(&params, taker->epoch);
     db_param_array(&params, &tokens);
@@ -242,7 +242,6 @@ static void take_claimed(void *arg, enum err rc, const PGresult *res, const stru
     if (rc) {
         log_error(LOG_WARN, "claim", "claim_failed", err);
         take_recover(taker);
-        taker->polls_left = TAKE_UNSURE_POLLS;
         return;
     }
     outlook = claim_read_outlook(res);
@@ -324,9 +323,10 @@ static void take_poll(void *arg)
 
     if (taker->polls_left > 0)
         taker->polls_left--;
-    if (taker->polls_left == 0 && taker->epoch && !taker->asking)
+    if (taker->polls_left == 0 && taker->epoch && !taker->asking) {
         take_recover(taker);
-    else if (taker->held >= taker->held_max && taker->epoch && !taker->asking)
+        taker->polls_left = TAKE_RECOVER_POLLS; /* nothing is known to have been lost */
+    } else if (taker->held >= taker->held_max && taker->epoch && !taker->asking)
         take_ask(taker);
     else
         take_wake(taker);
@@ -480,6 +480,7 @@ enum err take_new(struct event_loop *loop, struct db_async *db, const struct con
     taker->held_max = (uint32_t)config->worker_connections * TAKE_HELD_PER_CONNECTION;
     taker->deep_reserve = taker->held_max / 4;
     taker->trial_reserve = taker->held_max / 8;
+    taker->polls_left = TAKE_RECOVER_POLLS;
     event_timer_start(loop, &taker->poll, TAKE_POLL_MS, take_poll, taker);
     *ret = taker;
     return ERR_OK;
