@@ -156,29 +156,28 @@ enum body_end body_read(struct mg_connection *conn, struct body_room *room, stru
     return end;
 }
 
-/* An upper bound of the values in a JSON text: one, and one more at each comma, colon and bracket
- * outside strings. */
+/* From behind a string's first quote to its last one; n or more: the text ends before. */
+static size_t body_string_end(const char *text, size_t i, size_t n)
+{
+    for (; i < n; i += text[i] == '\\' ? 2 : 1) {
+        i = (size_t)(json_plain_end(text + i, text + n) - text);
+        if (i == n || text[i] == '"')
+            break;
+    }
+    return i;
+}
+
+/* An upper bound of the values in a JSON text: one, and one more at each comma and each opening
+ * bracket outside strings. */
 static size_t body_count_values(const char *text, size_t n)
 {
     size_t count = 1;
-    bool in_string = false;
 
     for (size_t i = 0; i < n; i++) {
-        char c;
-
-        if (in_string)
-            i = (size_t)(json_plain_end(text + i, text + n) - text);
-        c = i < n ? text[i] : '\0';
-        if (in_string) {
-            if (c == '\\')
-                i++;
-            else if (c == '"')
-                in_string = false;
-        } else if (c == '"') {
-            in_string = true;
-        } else if (c == ',' || c == '[' || c == '{') {
+        if (text[i] == '"')
+            i = body_string_end(text, i + 1, n);
+        else if (text[i] == ',' || text[i] == '[' || text[i] == '{')
             count++;
-        }
     }
     return count;
 }
