@@ -7,6 +7,8 @@ import psycopg
 
 from .builds import ROOT
 
+STATEMENTS = {path.stem: path.read_text() for path in pathlib.Path(ROOT, "sql", "statements").glob("*/*.sql")}
+
 
 def statement(name):
     return pathlib.Path(ROOT, "sql", "statements", name + ".sql").read_text()

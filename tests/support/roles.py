@@ -4,9 +4,9 @@ import pathlib
 import re
 
 from .builds import ROOT
+from .queue_sql import STATEMENTS
 
 ROLES = [path.stem for path in sorted(pathlib.Path(ROOT, "sql", "roles").glob("*.sql"))]
-STATEMENTS = {path.stem: path for path in sorted(pathlib.Path(ROOT, "sql", "statements").glob("*/*.sql"))}
 # Of those in common/ all but what `migrate` runs.
 BOTH = {"check_time_zone", "find_schema", "read_schema_version"}
 
@@ -24,6 +24,6 @@ def program_of(statement):
 
 def prepare(conn, name):
     """Prepare the statement under its name; what executes it with nulls."""
-    conn.execute(f'PREPARE "{name}" AS {STATEMENTS[name].read_text()}')
+    conn.execute(f'PREPARE "{name}" AS {STATEMENTS[name]}')
     types, = conn.execute("SELECT parameter_types::text[] FROM pg_prepared_statements WHERE name = %s", [name]).fetchone()
     return f'EXECUTE "{name}"' + (f"({', '.join(f'NULL::{kind}' for kind in types)})" if types else "")

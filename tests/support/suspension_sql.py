@@ -1,14 +1,12 @@
 """Suspension's statements as the programs run them, and two transactions interleaved by hand."""
 
-import pathlib
 import threading
 
 import psycopg
 
-from .builds import ROOT
+from .queue_sql import STATEMENTS
 from .waiting import wait_for
 
-STATEMENTS = {path.stem: path.read_text() for path in pathlib.Path(ROOT, "sql", "statements").glob("*/*.sql")}
 PREPARE = """
 INSERT INTO mailproxy.tenant (tenant_id) VALUES ('acme'), ('other');
 INSERT INTO mailproxy.account (tenant_id, account_id, host, port)
