@@ -29,7 +29,7 @@ def measure_round(number, api, db, directory, arguments):
     alone = peers.rows_rate(db, rig.database_url(), directory, PEER_ROWS, arguments.clients, arguments.peer_seconds)
     ids = [f"r{number}-{i}" for i in range(arguments.messages)]
     took = rig.post_bodies(api, "bench", rig.bodies("bench", ids, arguments.batch), arguments.clients)
-    stored = db.execute("SELECT count(*) FROM mailproxy.message WHERE message_id ^@ %s", (f"r{number}-",)).fetchone()[0]
+    stored = rig.count_stored(db, f"r{number}-")
     assert stored == len(ids), f"{stored} of {len(ids)} messages are stored"
     return len(ids) / took, alone
 
@@ -50,13 +50,10 @@ def report_text(rounds, arguments):
 def measure(arguments):
     api = rig.add_tenant(rig.start(0), "bench")
     rig.add_account(api, "main", "127.0.0.1", 9)
-    db, rounds = rig.database(), []
+    db = rig.database()
     with tempfile.TemporaryDirectory(prefix="mpbench-") as directory:
-        for number in rig.rounds(arguments):
-            ours, alone = measure_round(number, api, db, directory, arguments)
-            rig.tell_round(number, f"stored {ours:,.0f}/s, PostgreSQL alone {alone:,.0f} rows/s")
-            if number:
-                rounds.append((ours, alone))
+        rounds = rig.rounds(arguments, lambda number: measure_round(number, api, db, directory, arguments),
+                            lambda r: f"stored {r[0]:,.0f}/s, PostgreSQL alone {r[1]:,.0f} rows/s")
     figure = Figure(f"add-messages, {arguments.batch} a request", "msg/s", [ours for ours, _ in rounds], target=30000, peer="PostgreSQL alone",
                     ratios=[ours / alone for ours, alone in rounds])
     return report_text(rounds, arguments), [figure]

@@ -63,16 +63,15 @@ def median_of(costs, pick):
 
 
 def process_lines(phases):
-    """One line for each process that uses 0.05 µs or more in any phase; the harness's own connections are left out."""
-    names = sorted({name for costs in phases for c in costs for name in c.used_us} - {"postgres: bench"})
+    """One line for each process that uses 0.05 µs or more in any phase."""
+    names = sorted({name for costs in phases for c in costs for name in c.used_us})
     lines = []
     for name in names:
         values = [median_of(costs, lambda c: c.used_us.get(name, 0)) for costs in phases]
         if max(values) >= 0.05:
             lines.append(f"| {name} | " + " | ".join(f"{v:.1f}" for v in values) + " |")
     for title, prefix in (("PostgreSQL together", "postgres: "), ("everything but the relay", "")):
-        values = [median_of(costs, lambda c: c.share_us(prefix) - c.used_us.get("postgres: bench", 0)
-                            - (0 if prefix else c.used_us.get("smtp-sink", 0))) for costs in phases]
+        values = [median_of(costs, lambda c: c.share_us(prefix) - (0 if prefix else c.used_us.get("smtp-sink", 0))) for costs in phases]
         lines.append(f"| **{title}** | " + " | ".join(f"{v:.1f}" for v in values) + " |")
     return lines
 
@@ -116,17 +115,12 @@ def report_text(accepted, drained, arguments):
 def measure(arguments):
     rig.POSTGRES["shared_preload_libraries"] = "pg_stat_statements"
     store = rig.CountingStore() if arguments.reports else None
-    accepted, drained = [], []
     with tempfile.TemporaryDirectory(prefix="mpbench-", dir=rig.MEMORY) as directory:
         sink = SmtpSink(directory, keeps=False)
         try:
             scene = Scene(sink, store, arguments)
-            for number in rig.rounds(arguments):
-                accept, drain = scene.accept(number), scene.drain(number)
-                rig.tell_round(number, f"stored {accept[0]:,.0f}/s, sent {drain[0]:,.0f}/s")
-                if number:
-                    accepted.append(accept)
-                    drained.append(drain)
+            accepted, drained = zip(*rig.rounds(arguments, lambda number: (scene.accept(number), scene.drain(number)),
+                                                lambda r: f"stored {r[0][0]:,.0f}/s, sent {r[1][0]:,.0f}/s"))
         finally:
             sink.close()
             if store:

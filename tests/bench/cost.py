@@ -2,7 +2,7 @@
 What work costs: processor time of each process of the system by its name, WAL and statements, between two looks.
 
 Processor time is that of /proc/PID/stat, whose sum is exact and whose unit is a hundredth of a second. PostgreSQL's processes go by
-application_name or backend_type; of those that ended in between (autovacuum's workers) the postmaster tells the sum.
+application_name or backend_type, rig.database()'s are left out; of those that ended in between (autovacuum's workers) the postmaster tells the sum.
 """
 
 import os
@@ -55,7 +55,7 @@ class Look:
         self.lsn, postmaster = db.execute("/* bench */ SELECT pg_current_wal_insert_lsn() - '0/0'::pg_lsn, pg_backend_pid()").fetchone()
         postmaster = read_stat(postmaster)[0]
         for pid, name in db.execute("/* bench */ SELECT pid, CASE backend_type WHEN 'client backend' THEN application_name ELSE backend_type END"
-                                    "  FROM pg_stat_activity WHERE pid <> pg_backend_pid()"):
+                                    "  FROM pg_stat_activity WHERE application_name IS DISTINCT FROM 'bench'"):  # rig.database(): who only looks
             self.named[pid] = f"postgres: {name}"
         self.named[postmaster] = "postgres: postmaster"
         stats = {pid: read_stat(pid) for pid in self.named}

@@ -54,6 +54,10 @@ class Scene:
         return found
 
 
+def round_text(found):
+    return ", ".join(f"{who if isinstance(who, str) else f'{who} worker(s)'} {rate:,.0f}/s" for who, rate in found.items())
+
+
 def report_text(rounds, arguments):
     def line(name, who):
         ratio = statistics.median(r[who] / r["smtp-source -d"] for r in rounds)
@@ -72,16 +76,11 @@ def report_text(rounds, arguments):
 
 
 def measure(arguments):
-    rounds = []
     with tempfile.TemporaryDirectory(prefix="mpbench-", dir=rig.MEMORY) as directory:
         sink = SmtpSink(directory, keeps=False)
         try:
             scene = Scene(sink, arguments)
-            for number in rig.rounds(arguments):
-                found = scene.round(f"r{number}")
-                rig.tell_round(number, ", ".join(f"{who if isinstance(who, str) else f'{who} worker(s)'} {rate:,.0f}/s" for who, rate in found.items()))
-                if number:
-                    rounds.append(found)
+            rounds = rig.rounds(arguments, lambda number: scene.round(f"r{number}"), round_text)
         finally:
             sink.close()
     figures = [Figure(f"drain a backlog of {arguments.messages:,}, {n} worker{'s' if n > 1 else ''}", "msg/s", [r[n] for r in rounds],

@@ -72,7 +72,7 @@ class Bench:
         self.db = rig.database()
         self.tenants = []  # (id, Api)
         self.add_tenants(1)
-        self.db.execute("UPDATE mailproxy.instance SET active = false")
+        rig.set_active(self.db, False)
 
     def close(self):
         self.db.close()
@@ -110,10 +110,10 @@ class Bench:
         """(Cost, messages a second) of so many."""
         rig.stand_by(self.db, workers)
         before, done, began = self.look(workers), self.attempts(), time.monotonic()
-        self.db.execute("UPDATE mailproxy.instance SET active = true")
+        rig.set_active(self.db, True)
         wait_for(lambda: self.attempts() - done >= count, f"{count} attempts", rig.PATIENCE_S, 0.01)
         took = time.monotonic() - began
-        self.db.execute("UPDATE mailproxy.instance SET active = false")
+        rig.set_active(self.db, False)
         wait_for(lambda: not self.db.execute("SELECT EXISTS (SELECT FROM mailproxy.queue WHERE state = 'leased')").fetchone()[0],
                  "the workers to hold nothing", rig.PATIENCE_S, 0.05)
         return cost.Cost(before, self.look(workers), self.attempts() - done), count / took
@@ -126,7 +126,7 @@ class Bench:
         batch = max(1, min(100, REQUEST_OCTETS // (octets + 20 * recipients)))
         stored, stored_rate = self.store(messages, batch)
         sent, sent_rate = self.send(count, workers)
-        postgres = sum(c.share_us("postgres: ") - c.used_us.get("postgres: bench", 0) for c in (stored, sent))
+        postgres = stored.share_us("postgres: ") + sent.share_us("postgres: ")
         return Point(stored.used_us["server"], sent.share_us("worker-"), postgres, stored_rate, sent_rate)
 
     def point(self, what, count=None, **how):
@@ -157,12 +157,17 @@ def of_workers(bench):
         yield bench.point(f"{count}", workers=count)
 
 
+def on_pile(bench, add, most):
+    """Of piles of copies that grow to the most, by pile.add_waiting() or add_finished()."""
+    pattern, there = bench.pattern(), 0
+    for count in sizes(most):
+        add(bench.db, pattern, f"pile{count}-", count - there)
+        there = count
+        yield bench.point(f"{count:,}")
+
+
 def of_depth(bench):
-    pattern, deep = bench.pattern(), 0
-    for depth in sizes(bench.arguments.depth):
-        pile.add_waiting(bench.db, pattern, f"deep{depth}-", depth - deep)
-        deep = depth
-        yield bench.point(f"{depth:,}")
+    return on_pile(bench, pile.add_waiting, bench.arguments.depth)
 
 
 def of_size(bench):
@@ -176,11 +181,7 @@ def of_recipients(bench):
 
 
 def of_history(bench):
-    pattern, there = bench.pattern(), 0
-    for count in sizes(bench.arguments.history):
-        pile.add_finished(bench.db, pattern, f"done{count}-", count - there)
-        there = count
-        yield bench.point(f"{count:,}")
+    return on_pile(bench, pile.add_finished, bench.arguments.history)
 
 
 def of_passing(bench):

@@ -45,17 +45,14 @@ def report_text(rounds, arguments):
 
 
 def measure(arguments):
-    port, rounds = free_port(), []
+    port = free_port()
     with tempfile.TemporaryDirectory(prefix="mpbench-", dir=rig.MEMORY) as directory:
         relays = rig.Relays(directory, [("takes", 0, "127.0.0.1", port)])
         try:
             api = rig.add_tenant(rig.start(1), "bench")
             rig.add_account(api, "main", "127.0.0.1", port)
-            for number in rig.rounds(arguments):
-                times = measure_round(number, api, relays, arguments)
-                rig.tell_round(number, f"p50 {rig.percentile(times, 50):.1f} ms, p99 {rig.percentile(times, 99):.1f} ms")
-                if number:
-                    rounds.append(times)
+            rounds = rig.rounds(arguments, lambda number: measure_round(number, api, relays, arguments),
+                                lambda times: f"p50 {rig.percentile(times, 50):.1f} ms, p99 {rig.percentile(times, 99):.1f} ms")
         finally:
             relays.close()
     figures = [Figure(f"idle system, request to 250, p{p}", "ms", [rig.percentile(r, p) for r in rounds], target=target, at_most=True)

@@ -9,14 +9,12 @@ Each is measured once, after both programs were started anew: most is the most t
 import base64
 import json
 import os
-import re
 import tempfile
 import time
 
 import rig
 from support.ports import free_port
 from support.smtpsink import SmtpSink
-from support.waiting import wait_for
 from table import Figure
 
 PROGRAMS = ("server", "worker-1")
@@ -35,13 +33,8 @@ def add_arguments(parser):
     parser.add_argument("--attachment-mb", type=int, default=10)
 
 
-def resident_mb(program, field="VmRSS"):
-    with open(f"/proc/{rig.program_pid(program)}/status", encoding="ascii") as f:
-        return int(re.search(rf"{field}:\s+(\d+) kB", f.read()).group(1)) / 1024
-
-
 def now():
-    return {program: resident_mb(program) for program in PROGRAMS}
+    return {program: rig.resident_mb(program) for program in PROGRAMS}
 
 
 def forget_most():
@@ -51,7 +44,7 @@ def forget_most():
 
 
 def most():
-    return {program: resident_mb(program, "VmHWM") for program in PROGRAMS}
+    return {program: rig.resident_mb(program, "VmHWM") for program in PROGRAMS}
 
 
 class Scene:
@@ -73,9 +66,6 @@ class Scene:
         self.db = rig.database()
         time.sleep(SETTLE_S)
         forget_most()
-
-    def wait_empty(self):
-        wait_for(lambda: not self.db.execute("SELECT EXISTS (SELECT FROM mailproxy.queue)").fetchone()[0], "the queue to be empty", rig.PATIENCE_S, 0.1)
 
     def rest(self):
         self.restart()
@@ -100,7 +90,7 @@ class Scene:
         requests = [json.dumps({"messages": [{**rig.message("bench", f"large-{i}"), "attachments": [
             {"filename": "large.bin", "fetch_mode": "base64", "content": content}]}]}).encode() for i in range(self.arguments.attachments)]
         rig.post_bodies(self.api, "bench", requests, CLIENTS)
-        self.wait_empty()
+        rig.wait_empty(self.db, 0.1)
         time.sleep(SETTLE_S)
         return most(), now()
 
@@ -112,7 +102,7 @@ class Scene:
             ids = [f"pass-{part}-{i}" for i in range(size)]
             for at in range(0, size, 20000):  # not all bodies at once: this program's memory is not what is measured
                 rig.post_bodies(self.api, "bench", rig.bodies("bench", ids[at : at + 20000], 500), CLIENTS)
-            self.wait_empty()
+            rig.wait_empty(self.db, 0.1)
             found.append(((part + 1) * size, now()))
             rig.progress(f"{found[-1][0]:,} messages: {told(found[-1][1])}")
         return found

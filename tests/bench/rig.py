@@ -84,6 +84,12 @@ def program_pid(name):
         return int(f.read().split()[0])
 
 
+def resident_mb(program, field="VmRSS"):
+    """Resident memory of `server` or `worker-N`; VmHWM: the most it has had."""
+    with open(f"/proc/{program_pid(program)}/status", encoding="ascii") as f:
+        return int(re.search(rf"{field}:\s+(\d+) kB", f.read()).group(1)) / 1024
+
+
 def add_tenant(admin, tenant_id, **fields):
     """The tenant's Api."""
     answer = admin.post("/tenant", {"id": tenant_id, "client_auth": {"method": "none"}, **fields})
@@ -146,9 +152,23 @@ def post_bodies(api, tenant_id, requests, clients):
     return post_requests(api, [(api.token, tenant_id, body) for body in requests], clients)
 
 
+def count_stored(db, prefix):
+    """Messages whose ids begin so."""
+    return db.execute("SELECT count(*) FROM mailproxy.message WHERE message_id ^@ %s", (prefix,)).fetchone()[0]
+
+
+def set_active(db, active):
+    db.execute(f"/* bench */ UPDATE mailproxy.instance SET active = {active}")
+
+
+def wait_empty(db, poll=0.02):
+    wait_for(lambda: not db.execute("/* bench */ SELECT EXISTS (SELECT FROM mailproxy.queue)").fetchone()[0], "the queue to be empty",
+             PATIENCE_S, poll)
+
+
 def stand_by(db, workers):
     """So many workers run, and nothing is sent until let_go(): the service is not active."""
-    db.execute("/* bench */ UPDATE mailproxy.instance SET active = false")
+    set_active(db, False)
     start(workers)
     time.sleep(1)  # what a worker does at its start is no part of what is measured
 
@@ -156,9 +176,8 @@ def stand_by(db, workers):
 def let_go(db):
     """Seconds until nothing waits any more."""
     began = time.monotonic()
-    db.execute("/* bench */ UPDATE mailproxy.instance SET active = true")
-    wait_for(lambda: not db.execute("/* bench */ SELECT EXISTS (SELECT FROM mailproxy.queue)").fetchone()[0], "the queue to be empty",
-             PATIENCE_S, 0.02)
+    set_active(db, True)
+    wait_empty(db)
     return time.monotonic() - began
 
 
@@ -223,13 +242,15 @@ class Relays:
 
 # ---- figures ----
 
-def rounds(arguments):
-    """Numbers of the rounds; 0 is for warming up, and does not count."""
-    return range(arguments.rounds + 1)
-
-
-def tell_round(number, text):
-    progress(f"{f'round {number}' if number else 'warm-up'}: {text}")
+def rounds(arguments, measure, text):
+    """
+    What measure(number) gives for each round, of which text() tells; number 0 is for warming up, and left out.
+    """
+    found = []
+    for number in range(arguments.rounds + 1):
+        found.append(measure(number))
+        progress(f"{f'round {number}' if number else 'warm-up'}: {text(found[-1])}")
+    return found[1:]
 
 
 def percentile(values, percent):

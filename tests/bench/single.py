@@ -33,7 +33,7 @@ def measure_round(number, api, db, directory, arguments):
     found = peers.wrk(SCRIPT, [body, api.token, f"r{number}"], api.url + "/commands/add-messages?tenant_id=bench", arguments.connections,
                       arguments.seconds)
     assert found["failed"] == 0, f"{found['failed']} requests failed"
-    stored = db.execute("SELECT count(*) FROM mailproxy.message WHERE message_id ^@ %s", (f"r{number}-",)).fetchone()[0]
+    stored = rig.count_stored(db, f"r{number}-")
     # Of each connection one may be stored whose answer wrk did not wait for.
     assert found["count"] <= stored <= found["count"] + arguments.connections, (found, stored)
     return {**found, "alone": alone}
@@ -60,13 +60,10 @@ def report_text(rounds, arguments):
 def measure(arguments):
     api = rig.add_tenant(rig.start(0), "bench")
     rig.add_account(api, "main", "127.0.0.1", 9)
-    db, rounds = rig.database(), []
+    db = rig.database()
     with tempfile.TemporaryDirectory(prefix="mpbench-") as directory:
-        for number in rig.rounds(arguments):
-            found = measure_round(number, api, db, directory, arguments)
-            rig.tell_round(number, f"{found['rate']:,.0f}/s, p50 {found['p50']:.1f} ms, p99 {found['p99']:.1f} ms, PostgreSQL alone {found['alone']:,.0f}/s")
-            if number:
-                rounds.append(found)
+        rounds = rig.rounds(arguments, lambda number: measure_round(number, api, db, directory, arguments),
+                            lambda r: f"{r['rate']:,.0f}/s, p50 {r['p50']:.1f} ms, p99 {r['p99']:.1f} ms, PostgreSQL alone {r['alone']:,.0f}/s")
     work = f"add-messages, 1 a request, {arguments.connections} connections"
     figures = [Figure(work, "req/s", [r["rate"] for r in rounds], target=5000, peer="PostgreSQL alone", ratios=[r["rate"] / r["alone"] for r in rounds]),
                Figure(f"{work}, p99", "ms", [r["p99"] for r in rounds], target=20, at_most=True)]

@@ -80,14 +80,11 @@ def measure(arguments):
             api = rig.add_tenant(rig.start(0, **settings), "bench")
             rig.add_account(api, "main", "127.0.0.1", port, max_connections=arguments.connections,
                             batch_size=4 * arguments.connections)
-            rounds = []
-            for number in rig.rounds(arguments):
-                found = {"smtp-source": measure_source(relays, port, arguments),
-                               "worker": measure_worker(number, api, relays, settings, arguments)}
-                rig.tell_round(number, ", ".join(
-                    f"{who} {f['rate']:,.0f}/s over {f['busy']:.0f} busy of {f['open']:.0f}" for who, f in found.items()))
-                if number:
-                    rounds.append(found)
+            rounds = rig.rounds(
+                arguments,
+                lambda number: {"smtp-source": measure_source(relays, port, arguments),
+                                "worker": measure_worker(number, api, relays, settings, arguments)},
+                lambda r: ", ".join(f"{who} {f['rate']:,.0f}/s over {f['busy']:.0f} busy of {f['open']:.0f}" for who, f in r.items()))
         finally:
             relays.close()
     figures = [Figure(f"{arguments.connections} connections, each dot answered after {arguments.delay} ms", "msg/s", [r["worker"]["rate"] for r in rounds],

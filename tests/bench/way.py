@@ -12,7 +12,6 @@ import statistics
 import tempfile
 import time
 
-import memory
 import rig
 from support.postfix import Forwarder
 from support.smtpsink import SmtpSink
@@ -101,13 +100,9 @@ def measure(arguments):
             admin = rig.start(arguments.workers)
             api = rig.add_tenant(admin, "bench", client_base_url=store.url, client_sync_path="/proxy_sync")
             rig.add_account(api, "main", "127.0.0.1", sink.port, max_connections=arguments.connections, batch_size=1000)
-            rounds = []
-            for number in rig.rounds(arguments):
-                found = measure_round(number, api, sink, postfix, store, arguments)
-                rig.tell_round(number, ", ".join(f"{k} {v:,.0f}/s" for k, v in found.items() if v))
-                if number:
-                    rounds.append(found)
-            peak_mb = {name: memory.resident_mb(name, "VmHWM") for name in ["server"] + [f"worker-{n + 1}" for n in range(arguments.workers)]}
+            rounds = rig.rounds(arguments, lambda number: measure_round(number, api, sink, postfix, store, arguments),
+                                lambda r: ", ".join(f"{k} {v:,.0f}/s" for k, v in r.items() if v))
+            peak_mb = {name: rig.resident_mb(name, "VmHWM") for name in ["server"] + [f"worker-{n + 1}" for n in range(arguments.workers)]}
         finally:
             if postfix:
                 postfix.close()
