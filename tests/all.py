@@ -22,7 +22,8 @@ FUZZ_SECONDS = 2
 BEGAN = time.monotonic() - float(sys.argv[2] if len(sys.argv) > 2 else 0)
 # Most tests wait for something most of the time. More at once than this, and limits meant for hangs would measure load.
 PYTEST_PROCESSES = max(2, min(8, 2 * (os.cpu_count() or 1)))
-PLAIN = ("tests/sql", "tests/tap", "tests/integration")
+# The packages first: they take longest.
+PLAIN = ("tests/packages", "tests/sql", "tests/tap", "tests/integration")
 # Of the tests of SQL alone those that start a program for more than the schema all tests begin with.
 SANITIZED = ("tests/sql/test_schema.py", "tests/sql/test_schema_objects.py", "tests/sql/test_roles_migration.py", "tests/integration")
 # Bad requests by the thousand: what they could do wrong the sanitizers see, and the plain programs answer the same.

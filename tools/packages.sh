@@ -12,6 +12,7 @@ PACKAGES=(
     python3-prometheus-client postfix sasl2-bin libsasl2-modules
     postgresql-15-pgtap libtap-parser-sourcehandler-pgtap-perl
     clang clang-format clang-tidy llvm libclang-rt-14-dev shellcheck pyflakes3
+    groff-base # manual pages
 )
 
 packages_want_bench() { PACKAGES+=(wrk gnuplot-nox); } # what ./dev bench alone needs
