@@ -3636,6 +3636,7 @@ CREATE TABLE mailproxy.account (
     CONSTRAINT account_id_is_short CHECK (((octet_length(account_id) >= 1) AND (octet_length(account_id) <= 255))),
     CONSTRAINT account_imap_password_names_its_key CHECK ((num_nulls(imap_password_sealed, imap_password_key_id) = ANY (ARRAY[0, 2]))),
     CONSTRAINT account_imap_port_is_tcp CHECK (((imap_port >= 1) AND (imap_port <= 65535))),
+    CONSTRAINT account_limit_behavior_is_short CHECK ((octet_length(limit_behavior) <= 255)),
     CONSTRAINT account_limits_are_positive CHECK (((limit_per_minute > 0) AND (limit_per_hour > 0) AND (limit_per_day > 0))),
     CONSTRAINT account_max_connections_is_positive CHECK ((max_connections > 0)),
     CONSTRAINT account_oauth_basic_needs_a_secret CHECK (((oauth_client_auth <> 'basic'::mailproxy.oauth_client_auth) OR (oauth_client_secret_sealed IS NOT NULL))),
@@ -3880,8 +3881,10 @@ CREATE TABLE mailproxy.queue (
     tenant_id text NOT NULL COLLATE pg_catalog."C",
     account_id text NOT NULL COLLATE pg_catalog."C",
     waits_for_account boolean DEFAULT false NOT NULL,
+    CONSTRAINT queue_attempts_are_not_negative CHECK ((attempts >= 0)),
     CONSTRAINT queue_lease_is_whole CHECK ((num_nulls(lease_token, lease_epoch, leased_at) = ANY (ARRAY[0, 3]))),
-    CONSTRAINT queue_leased_has_a_lease CHECK (((state = 'leased'::mailproxy.queue_state) = (lease_token IS NOT NULL)))
+    CONSTRAINT queue_leased_has_a_lease CHECK (((state = 'leased'::mailproxy.queue_state) = (lease_token IS NOT NULL))),
+    CONSTRAINT queue_priority_is_known CHECK (((priority >= 0) AND (priority <= 3)))
 )
 WITH (autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_threshold='1000', autovacuum_vacuum_cost_delay='0', autovacuum_analyze_scale_factor='0.05');
 
@@ -4044,6 +4047,7 @@ CREATE TABLE mailproxy.account_state (
     crowded_until timestamp with time zone,
     failing_since timestamp with time zone,
     proven boolean DEFAULT false NOT NULL,
+    CONSTRAINT account_state_failures_are_not_negative CHECK ((failures >= 0)),
     CONSTRAINT account_state_gate_has_a_reason CHECK ((num_nulls(gate_until, gate_reason) = ANY (ARRAY[0, 2])))
 )
 WITH (fillfactor='50');
@@ -4182,6 +4186,7 @@ CREATE TABLE mailproxy.worker (
     ended_at timestamp with time zone,
     ended_how text,
     CONSTRAINT worker_end_is_explained CHECK ((num_nulls(ended_at, ended_how) = ANY (ARRAY[0, 2]))),
+    CONSTRAINT worker_end_is_known CHECK ((ended_how = ANY (ARRAY['stopped'::text, 'reaped'::text]))),
     CONSTRAINT worker_lease_is_positive CHECK ((lease_s > 0))
 )
 WITH (fillfactor='50');
@@ -5285,7 +5290,8 @@ CREATE TABLE mailproxy.message (
     CONSTRAINT message_id_is_short CHECK (((octet_length(message_id) >= 1) AND (octet_length(message_id) <= 255))),
     CONSTRAINT message_is_finished_when_final CHECK (((state = 'queued'::mailproxy.message_state) = (finished_at IS NULL))),
     CONSTRAINT message_priority_is_known CHECK (((priority >= 0) AND (priority <= 3))),
-    CONSTRAINT message_sent_has_no_reason CHECK (((state <> 'sent'::mailproxy.message_state) OR (reason IS NULL)))
+    CONSTRAINT message_sent_has_no_reason CHECK (((state <> 'sent'::mailproxy.message_state) OR (reason IS NULL))),
+    CONSTRAINT message_size_is_not_negative CHECK ((size_octets >= 0))
 )
 WITH (fillfactor='50');
 
@@ -7080,6 +7086,7 @@ GRANT SELECT(account_id) ON TABLE mailproxy.account_token TO mailproxy_server;
 --
 
 GRANT SELECT(account_version) ON TABLE mailproxy.account_token TO mailproxy_dba;
+GRANT SELECT(account_version) ON TABLE mailproxy.account_token TO mailproxy_server;
 
 --
 -- Name: COLUMN account_token.serial; Type: ACL; Schema: mailproxy; Owner: -
