@@ -18,6 +18,7 @@ enum metric_source {
     METRIC_DURATIONS,
     METRIC_REPLIES,
     METRIC_SERVICE,
+    METRIC_DATABASE,
     METRIC_PROCESS, /* this process itself; from here on no database is needed */
     METRIC_SOURCES,
 };

@@ -41,6 +41,7 @@ static const struct db_stmt *const metrics_statements[METRIC_PROCESS] = {
     [METRIC_DURATIONS] = &SQL_READ_DURATIONS,
     [METRIC_REPLIES] = &SQL_READ_REPLIES,
     [METRIC_SERVICE] = &SQL_READ_SERVICE,
+    [METRIC_DATABASE] = &SQL_READ_DATABASE,
 };
 
 enum err metrics_new(struct metrics **ret, struct error *err)

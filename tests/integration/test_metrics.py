@@ -13,7 +13,7 @@ from support.programs import ADMIN_TOKEN, message, run_program
 from support.waiting import wait_for
 
 COUNTERS = ["gmp_sent_total", "gmp_errors_total", "gmp_deferred_total", "gmp_rate_limited_total"]
-OWN_FAMILY = re.compile(r"gmp_(http|db_pool|build|start)")
+OWN_FAMILY = re.compile(r"gmp_(http|db_pool|build|start|database_connections|oldest_snapshot)")
 
 
 def wait_value(system, expected, name, **labels):
@@ -190,6 +190,52 @@ def test_what_a_tenant_was_not_told_of(new_system, relay, store):
     wait_value(system, 0, "gmp_report_lag_seconds", tenant_id="acme")
 
 
+def test_an_account_that_fails_is_told_until_it_is_well_again(new_system, new_relay):
+    relay = new_relay()
+    relay.close()
+    system = new_system(workers=1)
+    tenant = system.add_tenant()
+    system.add_account(tenant, relay)
+    assert scrape(system.api).value("gmp_account_failing", account_id="main") == 0
+    tenant.enqueue(message("m1"))
+    wait_value(system, 1, "gmp_account_failing", account_id="main")
+    assert scrape(system.api).value("gmp_account_limited", account_id="main") == 0, "its gate is closed, but by no limit"
+    system.add_account(tenant, new_relay())
+    system.wait_state("sent", "m1")
+    wait_value(system, 0, "gmp_account_failing", account_id="main")
+
+
+def test_an_account_without_an_access_token_fails(served):
+    tenant = served.add_tenant("tokenless")
+    served.add_account(tenant, DEAD)
+    served.rows("INSERT INTO mailproxy.account_token (tenant_id, account_id, account_version, last_error, retry_at)"
+                " SELECT tenant_id, account_id, version, 'no', now() FROM mailproxy.account WHERE tenant_id = 'tokenless'")
+    assert scrape(served.api).value("gmp_account_failing", tenant_id="tokenless") == 1
+    served.rows("UPDATE mailproxy.account SET version = version + 1 WHERE tenant_id = 'tokenless'")
+    assert scrape(served.api).value("gmp_account_failing", tenant_id="tokenless") == 0, "it was another account's that has changed since"
+
+
+def test_an_account_at_its_limit_and_a_tenant_that_is_suspended(new_tenant, relay):
+    tenant = new_tenant(relay, account={"limit_per_day": 1})
+    known = {"tenant_id": tenant.tenant_id}
+    wait_value(tenant.system, 0, "gmp_account_limited", **known)
+    tenant.enqueue(message("m1"), message("m2"))
+    wait_value(tenant.system, 1, "gmp_account_limited", **known)
+    assert scrape(tenant.system.api).value("gmp_account_failing", **known) == 0
+    assert scrape(tenant.system.api).value("gmp_tenant_suspended", **known) == 0
+    assert tenant.post("/commands/suspend", batch_code="spring").status == 200
+    assert scrape(tenant.system.api).value("gmp_tenant_suspended", **known) == 0, "a batch of it is"
+    assert tenant.post("/commands/suspend").status == 200
+    assert scrape(tenant.system.api).value("gmp_tenant_suspended", **known) == 1
+
+
+def test_the_room_of_the_database(served):
+    found = scrape(served.api)
+    assert found.value("gmp_partition_days_ahead") == 14
+    assert found.value("gmp_database_connections_max") == int(served.value("SHOW max_connections"))
+    assert 1 <= found.value("gmp_database_connections") <= found.value("gmp_database_connections_max")
+
+
 def test_the_service_as_a_whole(served):
     found = scrape(served.api)
     version = run_program(SERVER, "--version").stdout.split()[1]
@@ -208,7 +254,7 @@ def test_the_service_as_a_whole(served):
 
 
 def figures(found):
-    """What must not change by itself while nothing is sent."""
+    """What must not change by itself while nothing is sent, whoever else uses PostgreSQL."""
     return {(s.name, tuple(s.labels.items())): s.value for s in found.samples
             if not OWN_FAMILY.match(s.name) and not s.name.endswith("_seconds") and "workers" not in s.name}
 

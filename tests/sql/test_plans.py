@@ -20,6 +20,7 @@ HOT = ["claim/claim_messages", "claim/return_claims", "claim/recover_leases", "c
        "control/delete_messages", "control/find_message_tenants", "control/count_pending", "authorize/take_token", "report/claim_tenants",
        "report/load_events", "report/acknowledge_reports", "sweep/fold_counters", "metrics/read_account_counters",
        "metrics/read_untold", "metrics/read_durations", "metrics/read_replies", "metrics/read_service",
+       "metrics/read_database",
        "control/list_commands"]
 # Indexes that are read without a condition: (statement, index).
 UNCONDITIONAL = {
