@@ -8,7 +8,7 @@
 #include "common/db_pool.h"
 #include "common/secret.h"
 
-struct group;
+struct gather;
 struct metrics;
 struct notifier;
 struct traffic;
@@ -17,7 +17,9 @@ struct context {
     const struct config *config;
     struct db_pool *pool;
     const struct secret_ring *keys;
-    struct group *group;
+    struct gather *callers; /* for caller_find() */
+    struct gather *lookups; /* for lookup_accounts() */
+    struct gather *group;   /* for group_store() */
     struct notifier *notifier;
     struct traffic *traffic;
     struct metrics *metrics;

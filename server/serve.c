@@ -15,9 +15,11 @@
 #include "common/planner.h"
 #include "common/time_zone.h"
 #include "server/context.h"
+#include "server/http/caller.h"
 #include "server/http/listener.h"
 #include "server/http/traffic.h"
 #include "server/intake/group.h"
+#include "server/intake/lookup.h"
 #include "server/notifier.h"
 #include "server/routes/metrics.h"
 #include "server/routes/routes.h"
@@ -124,6 +126,19 @@ static void serve_wait(const sigset_t *signals, const struct config *config, str
     log_end(&l);
 }
 
+/* What small requests do together. */
+static enum err serve_gather(struct context *context, struct error *err)
+{
+    int64_t wait_ms = context->config->db_pool_wait_ms;
+    enum err rc = gather_new(context->pool, wait_ms, caller_find_jobs, &context->callers, err);
+
+    if (!rc)
+        rc = gather_new(context->pool, wait_ms, lookup_jobs, &context->lookups, err);
+    if (!rc)
+        rc = gather_new(context->pool, wait_ms, group_store_jobs, &context->group, err);
+    return rc;
+}
+
 enum err serve_run(const struct config *config, struct error *err)
 {
     struct context context = {.config = config, .started_us = clock_wall_us()};
@@ -139,7 +154,7 @@ enum err serve_run(const struct config *config, struct error *err)
     if (!rc)
         rc = serve_check_database(context.pool, config, err);
     if (!rc)
-        rc = group_new(context.pool, config->db_pool_wait_ms, &context.group, err);
+        rc = serve_gather(&context, err);
     if (!rc)
         rc = notifier_new(db_target_pooled(config), &context.notifier, err);
     context.keys = keys;
@@ -155,7 +170,9 @@ enum err serve_run(const struct config *config, struct error *err)
     metrics_free(context.metrics);
     traffic_free(context.traffic);
     notifier_free(context.notifier);
-    group_free(context.group);
+    gather_free(context.group);
+    gather_free(context.lookups);
+    gather_free(context.callers);
     db_pool_free(context.pool);
     secret_ring_free(keys);
     return rc;

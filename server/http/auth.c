@@ -6,36 +6,8 @@
  */
 #include "server/http/auth.h"
 
-#include <stdlib.h>
-#include <string.h>
-
 #include "common/token.h"
-#include "sql/statements.h"
-
-/* Which tenant's token is it? *ret: owned, NULL: nobody's. */
-static enum err auth_find_tenant(struct request *req, const char *token, char **ret,
-                                 struct error *err)
-{
-    unsigned char hash[TOKEN_HASH_OCTETS];
-    struct db_params params = {0};
-    struct db_conn *db;
-    PGresult *res = NULL;
-    enum err rc = token_hash(token, hash, err);
-
-    if (!rc)
-        rc = request_db(req, &db, err);
-    if (!rc) {
-        db_param_octets(&params, hash, sizeof(hash));
-        rc = db_run(db, &SQL_FIND_TENANT_BY_KEY, &params, &res, err);
-    }
-    if (!rc && PQntuples(res) == 1) {
-        *ret = strdup(db_str(res, 0, 0));
-        if (!*ret)
-            rc = error_set(err, ERR_NOMEM, "out of memory for the caller");
-    }
-    PQclear(res);
-    return rc;
-}
+#include "server/http/caller.h"
 
 /* *ret_known: the token, or its absence, is one we take. */
 static enum err auth_find_caller(struct request *req, const char *token, bool *ret_known,
@@ -54,7 +26,7 @@ static enum err auth_find_caller(struct request *req, const char *token, bool *r
         *ret_known = true;
         return ERR_OK;
     }
-    rc = auth_find_tenant(req, token, &req->caller.tenant_id, err);
+    rc = caller_find(req->context->callers, token, &req->caller.tenant_id, err);
     req->caller.kind = CALLER_TENANT;
     *ret_known = req->caller.tenant_id != NULL;
     return rc;

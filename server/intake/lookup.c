@@ -9,6 +9,8 @@
 #include "common/db_array.h"
 #include "sql/statements.h"
 
+enum { LOOKUP_SMALL = 16 }; /* drafts; more are looked up by themselves */
+
 /* What one statement asks: each pair once. */
 struct lookup {
     struct draft *
@@ -30,14 +32,23 @@ static int lookup_compare(const void *a, const void *b)
     return strcmp(x->tenant_id, y->tenant_id);
 }
 
-static enum err lookup_collect(struct lookup *l, struct draft_batch *batch, struct error *err)
+static enum err lookup_collect(struct lookup *l, void *const batches[], size_t count,
+                               struct error *err)
 {
-    l->sorted = calloc(batch->count ? batch->count : 1, sizeof(struct draft *));
+    size_t room = 1;
+
+    for (size_t i = 0; i < count; i++)
+        room += ((const struct draft_batch *)batches[i])->count;
+    l->sorted = calloc(room, sizeof(struct draft *));
     if (!l->sorted)
         return error_set(err, ERR_NOMEM, "out of memory to look up accounts");
-    for (size_t i = 0; i < batch->count; i++)
-        if (batch->items[i].fate == DRAFT_OPEN)
-            l->sorted[l->count++] = &batch->items[i];
+    for (size_t i = 0; i < count; i++) {
+        const struct draft_batch *batch = batches[i];
+
+        for (size_t k = 0; k < batch->count; k++)
+            if (batch->items[k].fate == DRAFT_OPEN)
+                l->sorted[l->count++] = &batch->items[k];
+    }
     qsort(l->sorted, l->count, sizeof(struct draft *), lookup_compare);
     for (size_t i = 0; i < l->count; i++) {
         if (i && !lookup_compare(&l->sorted[i - 1], &l->sorted[i]))
@@ -91,13 +102,15 @@ static enum err lookup_spread(struct lookup *l, const PGresult *res, struct erro
     return rc;
 }
 
-enum err lookup_accounts(struct db_conn *db, struct draft_batch *batch, struct error *err)
+enum err lookup_jobs(struct db_conn *db, void *const jobs[], size_t count, bool alone,
+                     struct error *err)
 {
     struct lookup l = {.tenant_ids = db_array_of(DB_TEXT), .account_ids = db_array_of(DB_TEXT)};
     struct db_params params = {0};
     PGresult *res = NULL;
-    enum err rc = lookup_collect(&l, batch, err);
+    enum err rc = lookup_collect(&l, jobs, count, err);
 
+    (void)alone; /* it waits for no lock */
     if (!rc && l.count) {
         db_param_array(&params, &l.tenant_ids);
         db_param_array(&params, &l.account_ids);
@@ -110,4 +123,9 @@ enum err lookup_accounts(struct db_conn *db, struct draft_batch *batch, struct e
     db_array_clear(&l.account_ids);
     free(l.sorted);
     return rc;
+}
+
+enum err lookup_accounts(struct gather *lookups, struct draft_batch *batch, struct error *err)
+{
+    return gather_run(lookups, batch, batch->count <= LOOKUP_SMALL, err);
 }

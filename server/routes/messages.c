@@ -47,14 +47,6 @@ static enum err messages_validate(struct request *req, struct draft_batch *batch
     return rc;
 }
 
-static enum err messages_look_up(struct request *req, struct draft_batch *batch, struct error *err)
-{
-    struct db_conn *db;
-    enum err rc = request_db(req, &db, err);
-
-    return rc ? rc : lookup_accounts(db, batch, err);
-}
-
 /* An add-messages request. */
 struct messages_addition {
     struct request *req;
@@ -70,13 +62,12 @@ static enum err messages_make_rows(struct messages_addition *a, struct error *er
     return messages_log_drafts(a->req, &a->batch, a->tenant_id, &a->rows, err);
 }
 
-/* Find accounts, check, store. The pool's connection is not held while the processor works. */
+/* Find accounts, check, store. */
 static enum err messages_store(struct messages_addition *a, struct error *err)
 {
     const struct command_part log = {a->req, &a->rows};
-    enum err rc = messages_look_up(a->req, &a->batch, err);
+    enum err rc = lookup_accounts(a->req->context->lookups, &a->batch, err);
 
-    request_give_db(a->req);
     if (!rc)
         rc = messages_validate(a->req, &a->batch, err);
     for (int i = 0; i < MESSAGES_TRIES && !rc; i++) {
@@ -90,8 +81,8 @@ static enum err messages_store(struct messages_addition *a, struct error *err)
         a->logged = !rc;
         if (rc != ERR_DB_RETRY)
             return rc;
-        rc = messages_look_up(a->req, &a->batch, err); /* an account was deleted meanwhile */
-        request_give_db(a->req);
+        /* an account was deleted meanwhile */
+        rc = lookup_accounts(a->req->context->lookups, &a->batch, err);
     }
     return rc ? rc
               : error_set(err, ERR_DB_RETRY, "accounts keep changing while messages are stored");

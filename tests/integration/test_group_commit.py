@@ -1,4 +1,4 @@
-"""Small requests of many clients share transactions; none is lost, answered early, or held up by another."""
+"""Small requests of many clients share statements and transactions; none is lost, answered early, mistaken for another, or held up by it."""
 
 import concurrent.futures
 
@@ -60,3 +60,41 @@ def test_a_request_that_waits_for_a_lock_holds_no_other_up(acme):
         assert not any(answer.done() for answer in waiting)
         other.rollback()
         assert [answer.result().json["queued"] for answer in waiting] == [1] * len(stuck)
+
+
+def test_many_callers_at_once_are_each_themselves(acme):
+    system, admin = acme.system, acme.system.api
+    tenants = {f"{acme.tenant_id}-{n}": None for n in range(8)}
+    for tenant_id in tenants:
+        api = system.add_tenant(tenant_id)
+        assert api.post("/account", {"id": f"of-{tenant_id}", "host": "127.0.0.1", "port": 9}).status == 200
+        tenants[tenant_id] = api
+    tokens = list(tenants.items()) + [(None, admin.with_token("x" * 43)), (None, admin.with_token("y" * 43))]
+
+    def ask(n):
+        tenant_id, api = tokens[n % len(tokens)]
+        return tenant_id, api.get("/accounts")
+
+    with concurrent.futures.ThreadPoolExecutor(24) as pool:
+        for tenant_id, answer in pool.map(ask, range(480)):
+            if tenant_id:
+                assert [(a["tenant_id"], a["id"]) for a in answer.json["accounts"]] == [(tenant_id, f"of-{tenant_id}")]
+            else:
+                assert (answer.status, answer.json) == (401, {"detail": "Invalid or missing API token"})
+
+
+def test_many_look_ups_at_once_find_each_its_own_account(acme):
+    other = acme.system.add_tenant(f"{acme.tenant_id}-other")
+    assert other.post("/account", {"id": "elsewhere", "host": "127.0.0.1", "port": 9}).status == 200
+    kinds = [(acme, "main", None), (other, "main", "account not found for tenant"), (other, "elsewhere", None),
+             (acme, "elsewhere", "account not found for tenant")]
+
+    def add(n):
+        api, account_id, _ = kinds[n % len(kinds)]
+        return api.post("/commands/add-messages", {"messages": [{**message(n), "account_id": account_id}]})
+
+    with concurrent.futures.ThreadPoolExecutor(24) as pool:
+        for n, answer in enumerate(pool.map(add, range(480))):
+            reason = kinds[n % len(kinds)][2]
+            assert answer.json["queued"] == (0 if reason else 1)
+            assert [r["reason"] for r in answer.json["rejected"]] == ([reason] if reason else [])

@@ -4,7 +4,7 @@
 -- Rows: place in the arrays from 1, tenant_id, is_pec_account. None for an account that does not exist.
 -- Locks: none.
 -- Plan: primary key of account; once for each tenant where none is named.
--- Called by: accounts_look_up() in server/intake/accounts.c.
+-- Called by: lookup_jobs() in server/intake/lookup.c, and mailproxy.intake_find_accounts().
 WITH wanted AS MATERIALIZED (
     SELECT w.place, w.tenant_id COLLATE "C" AS tenant_id, w.account_id COLLATE "C" AS account_id
       FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS w (tenant_id, account_id, place)),
