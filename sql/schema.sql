@@ -5774,16 +5774,16 @@ CREATE VIEW mailproxy.recent_error WITH (security_invoker='true') AS
             count(*) AS attempts,
             min(a.ended_at) AS first_at,
             max(a.ended_at) AS last_at,
-            max(a.attempt_pk) AS last_pk
+            max(a.attempt_pk) AS last_pk,
+            (array_agg(a.message_pk ORDER BY a.attempt_pk DESC))[1] AS last_message_pk
            FROM mailproxy.attempt a
           WHERE ((a.outcome <> 'sent'::mailproxy.outcome) AND (a.ended_at > (now() - '01:00:00'::interval)))
           GROUP BY a.tenant_id, a.account_id, a.reply_code, a.status, a.phase, a.blame, a.outcome) e
-     CROSS JOIN LATERAL ( SELECT l.reply,
-            l.message_pk
+     CROSS JOIN LATERAL ( SELECT l.reply
            FROM mailproxy.attempt l
-          WHERE ((l.attempt_pk = e.last_pk) AND (l.ended_at > (now() - '01:00:00'::interval)))
+          WHERE ((l.message_pk = e.last_message_pk) AND (l.attempt_pk = e.last_pk) AND (l.ended_at > (now() - '01:00:00'::interval)))
          LIMIT 1) x)
-     LEFT JOIN mailproxy.message m ON ((m.message_pk = x.message_pk)));
+     LEFT JOIN mailproxy.message m ON ((m.message_pk = e.last_message_pk)));
 
 --
 -- Name: VIEW recent_error; Type: COMMENT; Schema: mailproxy; Owner: -

@@ -52,6 +52,21 @@ def test_a_view_reads_no_large_table_from_end_to_end(filled, parents, view):
     assert read & (LARGE if view in COUNTS_THE_QUEUE else LARGE | {"queue"}) == set()
 
 
+def looked_at(node):
+    """Rows that the scans of a plan met, whether they were wanted or not."""
+    removed = sum(node.get(key, 0) for key in ("Rows Removed by Filter", "Rows Removed by Index Recheck"))
+    own = (node["Actual Rows"] + removed) * node["Actual Loops"] if node["Node Type"].endswith("Scan") else 0
+    return own + sum(looked_at(child) for child in node.get("Plans", ()))
+
+
+def test_recent_errors_are_found_without_what_was_sent(filled):
+    (failures,), = filled.execute("SELECT count(*) FROM mailproxy.attempt WHERE outcome <> 'sent' AND ended_at > now() - interval '1 hour'")
+    (plan,), = filled.execute("EXPLAIN (ANALYZE, FORMAT JSON) SELECT * FROM mailproxy.recent_error")
+    shown = plan[0]["Plan"]["Actual Rows"]
+    assert shown > 0
+    assert looked_at(plan[0]["Plan"]) <= failures + 4 * shown  # and for each line its example
+
+
 def test_a_message_is_explained_by_index(filled):
     """What its functions ask within, which no EXPLAIN shows."""
     reads = ("SELECT s.relname, seq_scan FROM pg_stat_xact_user_tables s JOIN pg_class c ON c.oid = s.relid"
