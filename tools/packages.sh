@@ -9,7 +9,7 @@ PACKAGES=(
     postgresql-15 postgresql-client-15 pgbouncer openssl curl util-linux procps ca-certificates
     # test: unit tests, SQL, scripted and real SMTP peers, sanitizers, fuzzing, lint
     libcmocka-dev python3-pytest python3-pytest-xdist python3-psycopg python3-aiosmtpd python3-jsonschema
-    python3-prometheus-client postfix sasl2-bin libsasl2-modules
+    python3-prometheus-client postfix sasl2-bin libsasl2-modules prometheus
     postgresql-15-pgtap libtap-parser-sourcehandler-pgtap-perl
     clang clang-format clang-tidy llvm libclang-rt-14-dev shellcheck pyflakes3
     groff-base # manual pages
@@ -25,6 +25,19 @@ packages_missing() {
         grep -qxF -- "$name" <<<"$have" || printf '%s\n' "$name"
     done
 }
+
+# None of them is to serve this machine by itself (prometheus, postgresql): a policy says so while they are installed, unless there
+# is one already.
+packages_install_idle() ( # a subshell: the policy goes whatever happens
+    policy=/usr/sbin/policy-rc.d
+    if [ ! -e "$policy" ]; then
+        trap '"${as_root[@]}" rm -f "$policy"' EXIT
+        trap 'exit 1' INT TERM
+        printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" >/dev/null
+        "${as_root[@]}" chmod 755 "$policy"
+    fi
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq -o Dpkg::Use-Pty=0 --no-install-recommends "$@" </dev/null >&2
+)
 
 packages_ensure() {
     local missing
@@ -43,8 +56,7 @@ packages_ensure() {
         echo "postfix postfix/main_mailer_type select No configuration" |
             "${as_root[@]}" debconf-set-selections 2>/dev/null || true
         "${as_root[@]}" apt-get update -qq >&2
-        "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq -o Dpkg::Use-Pty=0 --no-install-recommends \
-            "${missing[@]}" </dev/null >&2
+        packages_install_idle "${missing[@]}"
     fi
     export PACKAGES_ENSURED=1
 }
