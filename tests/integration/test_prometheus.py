@@ -1,8 +1,10 @@
-"""deploy/prometheus with Debian's Prometheus: held against what running programs really expose."""
+"""deploy/prometheus and deploy/grafana with Debian's Prometheus: held against what running programs really expose."""
 
+import json
 import re
 import subprocess
 
+import jsonschema
 import pytest
 from support import prometheus
 from support.prometheus import Prometheus, labels_in, metrics_in, read, unknown_words
@@ -11,6 +13,7 @@ from support.relay import Relay
 from support.waiting import wait_for
 
 SCENES = ["alerts_test.yml", "alerts_days_test.yml"]
+DASHBOARD = json.loads(read("deploy", "grafana", "dashboards", "mailproxy.json"))
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +26,8 @@ def watched(shared, tmp_path_factory):
     tenant.wait_state("sent", "m1")
     assert shared.api.get("/nowhere").status == 404
     watcher = Prometheus(str(tmp_path_factory.mktemp("prometheus")), [f"127.0.0.1:{shared.api.port}"])
+    shared.add_account(tenant, relay, "broken")  # of which nothing waits: no reason for an alert
+    shared.rows("UPDATE mailproxy.account_state SET failing_since = now() WHERE account_id = 'broken'")
     # Two scrapes, so that there are rates; and one evaluation of the rules after that.
     wait_for(lambda: watcher.query('rate(gmp_http_requests_total{route="/metrics"}[1m]) > 0'), "two scrapes")
     wait_for(lambda: watcher.query("mailproxy:free_account_oldest_due_seconds"), "an evaluation of the rules")
@@ -91,6 +96,91 @@ def test_every_family_is_declared_in_what_prometheus_keeps(watched):
     declared = set(re.findall(r"^\| `(gmp_\w+)` \|", read("docs", "metrics.md"), re.M))
     kept = watched.names()
     assert {name for name in declared if not {name, name + "_bucket"} & kept} == set()
+
+
+# The dashboard.
+
+def panels():
+    return [p for p in DASHBOARD["panels"] if p["type"] != "row"]
+
+
+VARIABLES = {"$__rate_interval": "1m", "$__range": "1h", "$__interval": "1m", "${job}": "mailproxy", "$job": "mailproxy", "$tenant": ".*", "$account": ".*"}
+
+
+def with_values(expression):
+    for name, value in VARIABLES.items():
+        expression = expression.replace(name, value)
+    assert "$" not in expression, expression
+    return expression
+
+
+DATASOURCE = {"type": "object", "required": ["type", "uid"],
+              "properties": {"type": {"enum": ["prometheus"]}, "uid": {"enum": ["${datasource}"]}}}
+# What Grafana 9 and later take a dashboard to be; Grafana itself is no package of Debian.
+SCHEMA = {
+    "type": "object",
+    "required": ["uid", "title", "schemaVersion", "panels", "templating", "time", "refresh"],
+    "properties": {
+        "uid": {"type": "string", "pattern": "^[a-zA-Z0-9_-]{1,40}$"},
+        "schemaVersion": {"type": "integer", "minimum": 36, "maximum": 39},
+        "id": {"type": "null"},  # that of one Grafana's database
+        "templating": {"type": "object", "required": ["list"], "properties": {"list": {"type": "array", "items": {
+            "type": "object", "required": ["name", "type", "query", "refresh"],
+            "properties": {"type": {"enum": ["datasource", "query"]}, "refresh": {"enum": [1, 2]}}}}}},
+        "panels": {"type": "array", "items": {
+            "type": "object", "required": ["id", "type", "title", "gridPos"],
+            "properties": {
+                "id": {"type": "integer", "minimum": 1},
+                "type": {"enum": ["row", "timeseries", "stat", "table", "heatmap"]},
+                "title": {"type": "string", "minLength": 1},
+                "gridPos": {"type": "object", "required": ["h", "w", "x", "y"], "additionalProperties": False,
+                            "properties": {"h": {"type": "integer", "minimum": 1}, "w": {"type": "integer", "minimum": 1, "maximum": 24},
+                                           "x": {"type": "integer", "minimum": 0, "maximum": 23}, "y": {"type": "integer", "minimum": 0}}}},
+            "if": {"not": {"properties": {"type": {"const": "row"}}}},
+            "then": {"required": ["targets", "datasource", "fieldConfig", "options"], "properties": {
+                "datasource": DATASOURCE,
+                "fieldConfig": {"type": "object", "required": ["defaults", "overrides"]},
+                "targets": {"type": "array", "minItems": 1, "items": {
+                    "type": "object", "required": ["refId", "expr", "legendFormat", "datasource"],
+                    "properties": {"refId": {"pattern": "^[A-Z]$"}, "expr": {"type": "string", "minLength": 1}, "datasource": DATASOURCE}}}}}}}}}
+
+
+def test_grafana_finds_all_it_needs_in_the_dashboard():
+    jsonschema.Draft202012Validator(SCHEMA).validate(DASHBOARD)
+    ids = [panel["id"] for panel in DASHBOARD["panels"]]
+    assert len(set(ids)) == len(ids)
+    taken = set()
+    for panel in DASHBOARD["panels"]:
+        at = panel["gridPos"]
+        cells = {(x, y) for x in range(at["x"], at["x"] + at["w"]) for y in range(at["y"], at["y"] + at["h"])}
+        assert max(x for x, _ in cells) < 24 and not cells & taken, panel["title"]
+        taken |= cells
+    names = {variable["name"] for variable in DASHBOARD["templating"]["list"]}
+    assert names == {"datasource", "job", "tenant", "account"}
+    used = set(re.findall(r"\$\{?(\w+)", json.dumps(DASHBOARD)))
+    assert used - names <= {name.strip("${}") for name in VARIABLES}
+
+
+def test_each_panel_asks_for_what_the_programs_expose_and_shows_something(watched):
+    asked = 0
+    for panel in panels():
+        for target in panel.get("targets", []):
+            expression = with_values(target["expr"])
+            assert unknown_words(watched, expression) == set(), (panel["title"], expression)
+            found = wait_for(lambda e=expression: watched.query(e), f"something to show in {panel['title']}: {expression}")
+            in_legend = set(re.findall(r"\{\{\s*(\w+)\s*\}\}", target.get("legendFormat", "")))
+            assert in_legend <= set(found[0][0]), (panel["title"], in_legend, found[0][0])
+            asked += 1
+    assert asked > 30
+
+
+def test_each_variable_finds_its_values(watched):
+    for variable in DASHBOARD["templating"]["list"]:
+        if variable["type"] != "query":
+            continue
+        series, label = re.fullmatch(r"label_values\((.*), (\w+)\)", variable["query"]["query"]).groups()
+        assert unknown_words(watched, with_values(series)) == set()
+        assert watched.ask(f"label/{label}/values", **{"match[]": with_values(series)}), variable["name"]
 
 
 # They fire.
