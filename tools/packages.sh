@@ -9,7 +9,7 @@ PACKAGES=(
     postgresql-15 postgresql-client-15 pgbouncer openssl curl util-linux procps ca-certificates
     # test: unit tests, SQL, scripted and real SMTP peers, sanitizers, fuzzing, lint
     libcmocka-dev python3-pytest python3-pytest-xdist python3-psycopg python3-aiosmtpd python3-jsonschema
-    python3-prometheus-client postfix sasl2-bin libsasl2-modules prometheus
+    python3-prometheus-client postfix sasl2-bin libsasl2-modules prometheus nginx
     postgresql-15-pgtap libtap-parser-sourcehandler-pgtap-perl
     clang clang-format clang-tidy llvm libclang-rt-14-dev shellcheck pyflakes3
     groff-base # manual pages
@@ -26,7 +26,7 @@ packages_missing() {
     done
 }
 
-# None of them is to serve this machine by itself (prometheus, postgresql): a policy says so while they are installed, unless there
+# None of them is to serve this machine by itself (nginx, prometheus, postgresql): a policy says so while they are installed, unless there
 # is one already.
 packages_install_idle() ( # a subshell: the policy goes whatever happens
     policy=/usr/sbin/policy-rc.d
