@@ -30,7 +30,8 @@ WITH result AS MATERIALIZED (
                  recipients, settled, metadata, queue_ms, compose_ms, connect_ms, send_ms, blame, phase, taken,
                  back_off_s, back_off_most_s)
 ), suspended AS MATERIALIZED (
-    SELECT mailproxy.lock_suspended(ARRAY(SELECT message_pk FROM result WHERE outcome = 'deferred')) AS pks
+    SELECT CASE WHEN EXISTS (SELECT FROM result WHERE outcome = 'deferred') -- seldom
+                THEN mailproxy.lock_suspended(ARRAY(SELECT message_pk FROM result WHERE outcome = 'deferred')) ELSE '{}' END AS pks
 ), owned AS MATERIALIZED (
     SELECT r.*, r.message_pk = ANY (s.pks) AS suspended,
            coalesce(r.phase IN ('mail', 'rcpt', 'data', 'dot'), false) AS in_transaction, q.tenant_id, q.account_id, q.attempts, q.lease_epoch,
