@@ -88,9 +88,9 @@ def test_it_speaks_tls_http_2_and_ipv6_and_nothing_older(quiet_front):
     assert [(a.status, a.version) for a in (nginx.curl("/health"), nginx.curl("/health", "--http1.1"))] == [(200, "2"), (200, "1.1")]
     assert nginx.curl("/health").headers["strict-transport-security"] == "max-age=31536000"
     assert nginx.curl("/health", "--tls-max", "1.1", "--ciphers", "DEFAULT@SECLEVEL=0").status == 0
-    assert subprocess.run(["curl", "-sS", f"https://[::1]:{nginx.port}/health"], capture_output=True).returncode == 60, "its authority is not known"
-    plain = subprocess.run(["curl", "-sSi", f"http://[::1]:{nginx.plain_port}/messages?x=1"], capture_output=True, text=True).stdout
-    assert plain.startswith("HTTP/1.1 308 ") and "Location: https://[::1]/messages?x=1" in plain
+    assert subprocess.run(["curl", "-sS", f"https://{nginx.host}:{nginx.port}/health"], capture_output=True).returncode == 60, "its authority is not known"
+    plain = subprocess.run(["curl", "-sSi", f"http://{nginx.host}:{nginx.plain_port}/messages?x=1"], capture_output=True, text=True).stdout
+    assert plain.startswith("HTTP/1.1 308 ") and f"Location: https://{nginx.host}/messages?x=1" in plain
 
 
 def test_it_is_reached_below_a_prefix_as_well_and_ids_stay_as_they_are_written(quiet_front):

@@ -1,7 +1,8 @@
-"""Debian's nginx with deploy/nginx/mailproxy.conf, on ports of its own, and curl as its client: over TLS and IPv6."""
+"""Debian's nginx with deploy/nginx/mailproxy.conf, on ports of its own, and curl as its client: over TLS and, where there is any, IPv6."""
 
 import os
 import re
+import socket
 import subprocess
 
 from .builds import ROOT
@@ -28,6 +29,15 @@ http {{
 """
 
 
+def has_ipv6():
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+        return True
+    except OSError:  # a container without it, or a kernel
+        return False
+
+
 class Answer:
     def __init__(self, status, version, headers, body):
         self.status, self.version, self.headers, self.body = status, version, headers, body
@@ -41,21 +51,25 @@ class Nginx:
         """servers: the two ports that the file's own servers become."""
         self.directory = str(directory)
         self.port, self.plain_port = free_port(), free_port()
+        self.six = has_ipv6()
+        self.host = "[::1]" if self.six else "127.0.0.1"
         self.authority = authority
         certificate, key = authority.certificate(NAME, alt_names=f"DNS:{NAME}")
         with open(os.path.join(ROOT, "deploy", "nginx", "mailproxy.conf"), encoding="utf-8") as file:
             text = file.read()
         for pattern, value, times in [
                 (r"server 127\.0\.0\.1:8000 ", f"server 127.0.0.1:{servers[0]} ", 1), (r"server 127\.0\.0\.1:8001 ", f"server 127.0.0.1:{servers[1]} ", 1),
-                (r"listen 443 ", f"listen 127.0.0.1:{self.port} ", 1), (r"listen \[::\]:443 ", f"listen [::1]:{self.port} ", 1),
-                (r"listen 80;", f"listen 127.0.0.1:{self.plain_port};", 1), (r"listen \[::\]:80;", f"listen [::1]:{self.plain_port};", 1),
+                (r"listen 443 ", f"listen 127.0.0.1:{self.port} ", 1), (r"listen 80;", f"listen 127.0.0.1:{self.plain_port};", 1),
+                (r"listen \[::\]:443 (.*)\n", rf"listen [::1]:{self.port} \1\n" if self.six else "", 1),
+                (r"listen \[::\]:80;", f"listen [::1]:{self.plain_port};" if self.six else "", 1),
                 (r"/etc/ssl/mailproxy/fullchain\.pem", certificate, 1), (r"/etc/ssl/mailproxy/key\.pem", key, 1)]:
             text, found = re.subn(pattern, value, text)
             assert found == times, pattern
         self._write("mailproxy.conf", text)
         self._write("nginx.conf", AROUND.format(directory=self.directory, user="user root;" if os.geteuid() == 0 else ""))
-        self.process = subprocess.Popen([PROGRAM, "-e", "stderr", "-c", os.path.join(self.directory, "nginx.conf")], stdin=subprocess.DEVNULL,
-                                        stdout=subprocess.DEVNULL, stderr=open(os.path.join(self.directory, "start.log"), "wb"))
+        with open(os.path.join(self.directory, "start.log"), "wb") as log:
+            self.process = subprocess.Popen([PROGRAM, "-e", "stderr", "-c", os.path.join(self.directory, "nginx.conf")],
+                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         wait_for(self._answers, "nginx to answer")
 
     def _write(self, name, text):
@@ -71,7 +85,7 @@ class Nginx:
             return file.read()
 
     def command(self, path, *options):
-        return ["curl", "-sS", "-6", "--cacert", self.authority.ca_file, "--resolve", f"{NAME}:{self.port}:[::1]", "--path-as-is",
+        return ["curl", "-sS", "--cacert", self.authority.ca_file, "--resolve", f"{NAME}:{self.port}:{self.host}", "--path-as-is",
                 *options, f"https://{NAME}:{self.port}{path}"]
 
     def curl(self, path, *options):
