@@ -43,7 +43,7 @@ LINT_STEPS=(format rooms shell python tidy)
 
 build_lint_format() { (cd "$ROOT" && build_c_files | xargs clang-format --dry-run -Werror); }
 build_lint_rooms() { /usr/bin/python3 "$ROOT/tests/lint_rooms.py" "$ROOT"; }
-build_lint_shell() { (cd "$ROOT" && shellcheck -x dev tools/*.sh .ci/run); }
+build_lint_shell() { (cd "$ROOT" && shellcheck -x dev tools/*.sh deploy/docker/*.sh deploy/debian/mailproxy.p* .ci/run); }
 build_lint_python() { (cd "$ROOT" && find sql docs tests tools -name '*.py' -print0 | xargs -0 pyflakes3); }
 build_lint_tidy() {
     build_plain

@@ -1,10 +1,15 @@
 # packages.sh - the Debian packages this repository needs; apt-get runs only when one is missing.
 # shellcheck shell=bash
 
-PACKAGES=(
-    # build
-    gcc libc6-dev meson ninja-build pkg-config python3
-    libpq-dev libcurl4-openssl-dev libcivetweb-dev libcjson-dev libgmime-3.0-dev libssl-dev libidn2-dev zlib1g-dev
+# What a build needs stands in the Debian package's Build-Depends, and nowhere else; each of them implies build-essential.
+packages_build() {
+    echo build-essential
+    sed -n '/^Build-Depends:/,/^[^ B]/{s/^Build-Depends://; /^[A-Z]/d; s/([^)]*)//g; p}' "$ROOT/deploy/debian/control" |
+        tr ',' '\n' | tr -d ' ' | sed '/^$/d; s/^debhelper-compat$/debhelper/'
+}
+
+mapfile -t PACKAGES < <(packages_build)
+PACKAGES+=(
     # run: a private PostgreSQL, and what the scripts call
     postgresql-15 postgresql-client-15 pgbouncer openssl curl util-linux procps ca-certificates
     # test: unit tests, SQL, scripted and real SMTP peers, sanitizers, fuzzing, lint
@@ -12,7 +17,8 @@ PACKAGES=(
     python3-prometheus-client postfix sasl2-bin libsasl2-modules prometheus nginx
     postgresql-15-pgtap libtap-parser-sourcehandler-pgtap-perl
     clang clang-format clang-tidy llvm libclang-rt-14-dev shellcheck pyflakes3
-    groff-base # manual pages
+    # test: manual pages, the Debian package, the images
+    groff-base debootstrap systemd docker-compose python3-yaml
 )
 
 packages_want_bench() { PACKAGES+=(wrk gnuplot-nox); } # what ./dev bench alone needs
