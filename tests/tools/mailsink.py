@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 """
-mailsink.py DIRECTORY [PORT] - an SMTP server that takes every mail and keeps it.
+mailsink.py DIRECTORY [PORT [ADDRESS]] - an SMTP server that takes every mail and keeps it.
 
 One file a message: DIRECTORY/NNNNN.eml, the octets as they came, preceded by the envelope in X-Envelope-From and
-X-Envelope-To fields. DIRECTORY/port holds the port it listens on (127.0.0.1).
+X-Envelope-To fields. It listens on ADDRESS (127.0.0.1), and DIRECTORY/port holds the port.
 """
 
 import asyncio
@@ -30,12 +30,12 @@ class Keeper:
         return f"250 2.0.0 kept as {self.taken:05}.eml"
 
 
-async def main(directory, port):
+async def main(directory, port=0, address="127.0.0.1"):
     os.makedirs(directory, exist_ok=True)
     keeper = Keeper(directory)
     loop = asyncio.get_running_loop()
     server = await loop.create_server(
-        lambda: SMTP(keeper, hostname="sink.localhost", enable_SMTPUTF8=True, loop=loop), "127.0.0.1", port)
+        lambda: SMTP(keeper, hostname="sink.localhost", enable_SMTPUTF8=True, loop=loop), address, int(port))
     with open(os.path.join(directory, "port.new"), "w", encoding="ascii") as f:
         f.write(str(server.sockets[0].getsockname()[1]))
     os.rename(os.path.join(directory, "port.new"), os.path.join(directory, "port"))
@@ -47,6 +47,6 @@ async def main(directory, port):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) not in (2, 3):
+    if len(sys.argv) not in (2, 3, 4):
         sys.exit(__doc__.strip())
-    asyncio.run(main(sys.argv[1], int(sys.argv[2]) if len(sys.argv) == 3 else 0))
+    asyncio.run(main(*sys.argv[1:]))
