@@ -2420,6 +2420,75 @@ END $$;
 
 COMMENT ON FUNCTION mailproxy.intake_wake() IS 'NOTIFY the workers at the commit, unless another transaction has undertaken to do so within the last 50 ms.';
 
+SET default_tablespace = '';
+
+SET default_table_access_method = heap;
+
+--
+-- Name: rule; Type: TABLE; Schema: mailproxy; Owner: -
+--
+
+CREATE TABLE mailproxy.rule (
+    rule_id integer NOT NULL,
+    name text,
+    enabled boolean DEFAULT true NOT NULL,
+    priority integer NOT NULL,
+    days integer[] DEFAULT '{}'::integer[] NOT NULL,
+    start_hour smallint,
+    end_hour smallint,
+    cross_midnight boolean DEFAULT false NOT NULL,
+    interval_minutes integer DEFAULT 1 NOT NULL,
+    CONSTRAINT rule_end_hour_is_an_hour CHECK (((end_hour >= 0) AND (end_hour <= 23))),
+    CONSTRAINT rule_interval_is_positive CHECK ((interval_minutes >= 1)),
+    CONSTRAINT rule_start_hour_is_an_hour CHECK (((start_hour >= 0) AND (start_hour <= 23)))
+);
+
+--
+-- Name: TABLE rule; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON TABLE mailproxy.rule IS 'How often tenants without news are polled, by day and hour; the last matching enabled rule wins.';
+
+--
+-- Name: COLUMN rule.days; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.rule.days IS '0 = Monday … 6 = Sunday; empty: every day.';
+
+--
+-- Name: interval_by_rules(mailproxy.rule[], integer, integer, integer); Type: FUNCTION; Schema: mailproxy; Owner: -
+--
+
+CREATE FUNCTION mailproxy.interval_by_rules(rules mailproxy.rule[], default_s integer, weekday integer, clock integer) RETURNS bigint
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+    IF cardinality(rules) = 0 THEN
+        RETURN default_s;
+    END IF;
+    IF NOT EXISTS (SELECT FROM unnest(rules) r WHERE r.enabled) THEN
+        RETURN NULL;
+    END IF;
+    RETURN coalesce(
+        (SELECT r.interval_minutes * bigint '60'
+           FROM unnest(rules) r
+          WHERE r.enabled
+            AND (cardinality(r.days) = 0 OR weekday = ANY (r.days))
+            AND CASE WHEN r.start_hour IS NULL OR r.end_hour IS NULL THEN true
+                     WHEN r.cross_midnight THEN clock >= r.start_hour OR clock < r.end_hour
+                     ELSE clock >= r.start_hour AND clock < r.end_hour END
+          ORDER BY r.priority DESC, r.rule_id DESC
+          LIMIT 1),
+        60);
+END $$;
+
+--
+-- Name: FUNCTION interval_by_rules(rules mailproxy.rule[], default_s integer, weekday integer, clock integer); Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON FUNCTION mailproxy.interval_by_rules(rules mailproxy.rule[], default_s integer, weekday integer, clock integer) IS 'Seconds between two polls of a tenant without news in an hour (0 to 23) of a weekday (0: Monday), by these rules, stored or not; default_s where there are none, 60 when no enabled rule matches, null (no polling) when none is enabled.';
+
 --
 -- Name: local_time(timestamp with time zone, text); Type: FUNCTION; Schema: mailproxy; Owner: -
 --
@@ -2714,27 +2783,10 @@ CREATE FUNCTION mailproxy.polling_interval(default_s integer, time_zone text, mo
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
-    here    timestamp := coalesce(mailproxy.local_time(moment, time_zone), moment AT TIME ZONE 'UTC');
-    weekday integer   := extract(isodow FROM here) - 1;
-    clock   integer   := extract(hour FROM here);
+    here timestamp := coalesce(mailproxy.local_time(moment, time_zone), moment AT TIME ZONE 'UTC');
 BEGIN
-    IF NOT EXISTS (SELECT FROM mailproxy.rule) THEN
-        RETURN default_s;
-    END IF;
-    IF NOT EXISTS (SELECT FROM mailproxy.rule r WHERE r.enabled) THEN
-        RETURN NULL;
-    END IF;
-    RETURN coalesce(
-        (SELECT r.interval_minutes * bigint '60'
-           FROM mailproxy.rule r
-          WHERE r.enabled
-            AND (cardinality(r.days) = 0 OR weekday = ANY (r.days))
-            AND CASE WHEN r.start_hour IS NULL OR r.end_hour IS NULL THEN true
-                     WHEN r.cross_midnight THEN clock >= r.start_hour OR clock < r.end_hour
-                     ELSE clock >= r.start_hour AND clock < r.end_hour END
-          ORDER BY r.priority DESC, r.rule_id DESC
-          LIMIT 1),
-        60);
+    RETURN mailproxy.interval_by_rules(ARRAY(SELECT r FROM mailproxy.rule r), default_s,
+                                       (extract(isodow FROM here) - 1)::integer, extract(hour FROM here)::integer);
 END $$;
 
 --
@@ -3357,10 +3409,6 @@ END $$;
 --
 
 COMMENT ON FUNCTION mailproxy.stamp_rates(of_tenants text[], of_accounts text[], of_taken integer[]) IS 'Count what relays have taken, or may have, against the limits of accounts and tenants that have any; as of the end of the slice of time.';
-
-SET default_tablespace = '';
-
-SET default_table_access_method = heap;
 
 --
 -- Name: tenant_sync; Type: TABLE; Schema: mailproxy; Owner: -
@@ -5838,37 +5886,6 @@ COMMENT ON TABLE mailproxy.role_grant IS 'What `mailproxy-server migrate` last g
 COMMENT ON COLUMN mailproxy.role_grant.digest IS 'Of all that may be granted, and what was (mailproxy.role_state()); another one: it is to be granted again.';
 
 --
--- Name: rule; Type: TABLE; Schema: mailproxy; Owner: -
---
-
-CREATE TABLE mailproxy.rule (
-    rule_id integer NOT NULL,
-    name text,
-    enabled boolean DEFAULT true NOT NULL,
-    priority integer NOT NULL,
-    days integer[] DEFAULT '{}'::integer[] NOT NULL,
-    start_hour smallint,
-    end_hour smallint,
-    cross_midnight boolean DEFAULT false NOT NULL,
-    interval_minutes integer DEFAULT 1 NOT NULL,
-    CONSTRAINT rule_end_hour_is_an_hour CHECK (((end_hour >= 0) AND (end_hour <= 23))),
-    CONSTRAINT rule_interval_is_positive CHECK ((interval_minutes >= 1)),
-    CONSTRAINT rule_start_hour_is_an_hour CHECK (((start_hour >= 0) AND (start_hour <= 23)))
-);
-
---
--- Name: TABLE rule; Type: COMMENT; Schema: mailproxy; Owner: -
---
-
-COMMENT ON TABLE mailproxy.rule IS 'How often tenants without news are polled, by day and hour; the last matching enabled rule wins.';
-
---
--- Name: COLUMN rule.days; Type: COMMENT; Schema: mailproxy; Owner: -
---
-
-COMMENT ON COLUMN mailproxy.rule.days IS '0 = Monday … 6 = Sunday; empty: every day.';
-
---
 -- Name: rule_rule_id_seq; Type: SEQUENCE; Schema: mailproxy; Owner: -
 --
 
@@ -6629,6 +6646,14 @@ GRANT ALL ON FUNCTION mailproxy.current_tenant() TO mailproxy_tenant;
 
 REVOKE ALL ON FUNCTION mailproxy.drop_old_partition(content_kept_s bigint, history_kept_s bigint, OUT dropped text, OUT in_use text) FROM PUBLIC;
 GRANT ALL ON FUNCTION mailproxy.drop_old_partition(content_kept_s bigint, history_kept_s bigint, OUT dropped text, OUT in_use text) TO mailproxy_worker;
+
+--
+-- Name: TABLE rule; Type: ACL; Schema: mailproxy; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE mailproxy.rule TO mailproxy_dba;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE mailproxy.rule TO mailproxy_server;
+GRANT SELECT ON TABLE mailproxy.rule TO mailproxy_worker;
 
 --
 -- Name: FUNCTION message_remove_work(); Type: ACL; Schema: mailproxy; Owner: -
@@ -7659,14 +7684,6 @@ GRANT SELECT ON TABLE mailproxy.recent_error TO mailproxy_tenant;
 --
 
 GRANT SELECT ON TABLE mailproxy.role_grant TO mailproxy_dba;
-
---
--- Name: TABLE rule; Type: ACL; Schema: mailproxy; Owner: -
---
-
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE mailproxy.rule TO mailproxy_dba;
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE mailproxy.rule TO mailproxy_server;
-GRANT SELECT ON TABLE mailproxy.rule TO mailproxy_worker;
 
 --
 -- Name: TABLE schema_migration; Type: ACL; Schema: mailproxy; Owner: -

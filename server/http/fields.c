@@ -121,6 +121,11 @@ void fields_fail(struct fields *f, const char *name, const char *type, const cha
     object_key(&o, "loc");
     buf_append_char(o.out, '[');
     json_append_string(o.out, f->where);
+    if (f->list) {
+        buf_append_char(o.out, ',');
+        json_append_string(o.out, f->list);
+        buf_printf(o.out, ",%" PRIu32, f->list_item);
+    }
     if (name) {
         buf_append_char(o.out, ',');
         json_append_string(o.out, name);

@@ -22,7 +22,9 @@ struct fields {
     const char *where;   /* borrowed: "body", "query" or "path", the first element of `loc` */
     const cJSON *object; /* borrowed */
     uint32_t item;       /* errors are about this item of the member, from 1; 0: about the member */
-    struct buf errors;   /* error objects, comma-separated */
+    const char *list;   /* borrowed; the list that `object` is item `list_item` of; NULL: of none */
+    uint32_t list_item; /* from 0 */
+    struct buf errors;  /* error objects, comma-separated */
 };
 
 /* An `object` that is none is itself an error: missing where it is NULL or null. */

@@ -44,6 +44,16 @@ static bool router_fits(const char *path, char *const *segments, size_t count)
     return *path == '\0';
 }
 
+/* Is there a template without parameters that fits? It goes before those with some, as in OpenAPI
+ * (4.8.8.2). */
+static bool router_is_literal(const struct route *routes, char *const *segments, size_t count)
+{
+    for (const struct route *r = routes; r->path; r++)
+        if (!strchr(r->path, '{') && router_fits(r->path, segments, count))
+            return true;
+    return false;
+}
+
 static bool router_set_params(const char *path, struct request *req)
 {
     size_t len;
@@ -81,7 +91,7 @@ const struct route *router_find(const struct route *routes, struct request *req,
     size_t count = req->segment_count;
     bool trailing = false;
     char allow[ROUTER_ALLOW_OCTETS] = "";
-    bool known = false;
+    bool known = false, literal;
 
     if (count > REQUEST_SEGMENTS_MAX)
         count = 0; /* no route is that long */
@@ -89,8 +99,9 @@ const struct route *router_find(const struct route *routes, struct request *req,
         trailing = true;
         count--;
     }
+    literal = router_is_literal(routes, req->segments, count);
     for (const struct route *r = routes; r->path && count; r++) {
-        if (!router_fits(r->path, req->segments, count))
+        if (!router_fits(r->path, req->segments, count) || (literal && strchr(r->path, '{')))
             continue;
         if (!trailing && !strcmp(r->method, req->method)) {
             if (router_set_params(r->path, req))

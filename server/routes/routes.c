@@ -95,6 +95,10 @@ const struct route routes[] = {
      .doc = "Rules set how often tenants without news are polled, by day and hour; the last enabled one that matches wins. "
             "Mail and reports never wait for them.",
      .in = &shape_rule_new, .answers = shapes_answers_rules},
+    {"POST", "/commands/rules/preview", AUTH_ADMIN, ROUTE_OPTIONAL_JSON, rules_preview,
+     "What rules come to, over a week.",
+     .doc = "The rules that are stored, or others. It changes nothing.",
+     .in = &shape_rules_preview, .answers = shapes_answers_rules_preview},
     {"GET", "/commands/rules", AUTH_ADMIN, ROUTE_NO_BODY, rules_list, "All rules.",
      .answers = shapes_answers_rules},
     {"PATCH", "/commands/rules/{rule_id}", AUTH_ADMIN, ROUTE_JSON, rules_patch, "Switch a rule on or off.",

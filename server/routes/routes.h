@@ -48,6 +48,7 @@ route_fn rules_post;
 route_fn rules_list;
 route_fn rules_patch;
 route_fn rules_delete;
+route_fn rules_preview;
 route_fn sync_status_get;
 
 route_fn batches_suspend;

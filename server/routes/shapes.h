@@ -39,9 +39,10 @@ extern const struct answer shapes_answers_registration[], shapes_answers_tenant[
     shapes_answers_api_key[];
 
 /* shapes_rule.c */
-extern const struct shape shape_rule_new, shape_rule_change;
+extern const struct shape shape_rule_new, shape_rule_change, shape_rules_preview;
 extern const struct field shapes_params_rule[];
-extern const struct answer shapes_answers_rules[], shapes_answers_sync_status[];
+extern const struct answer shapes_answers_rules[], shapes_answers_rules_preview[],
+    shapes_answers_sync_status[];
 
 /* shapes_account.c */
 shape_check_fn shapes_check_host;

@@ -3,7 +3,7 @@
  */
 #include "server/routes/shapes.h"
 
-enum { SHAPES_HOUR_MAX = 23, SHAPES_DAYS_MAX = 1000 };
+enum { SHAPES_HOUR_MAX = 23, SHAPES_DAYS_MAX = 1000, SHAPES_DAY_MIN = 1440 };
 
 static const struct field shapes_rule_new_fields[] = {
     {"name", FIELD_TEXT, .doc = "For people."},
@@ -66,6 +66,42 @@ static const struct field shapes_rules_fields[] = {
 static const struct shape shape_rules = {"Rules", "Every rule.", .fields = shapes_rules_fields};
 const struct answer shapes_answers_rules[] = {{200, "Every rule, as it is now.", &shape_rules},
                                               {0}};
+
+/* ---- what they come to ---- */
+
+static const struct field shapes_rules_preview_fields[] = {
+    {"rules", FIELD_LIST, .shape = &shape_rule_new,
+     .doc =
+         "At most 200, a later one before an earlier one where both match; default: those that are "
+         "stored."},
+    {0},
+};
+const struct shape shape_rules_preview = {"RulesPreview", "Which rules.", true,
+                                          shapes_rules_preview_fields};
+
+static const struct field shapes_slot_fields[] = {
+    {"weekday", FIELD_INT, FIELD_REQUIRED, .max = 6, .doc = "0 = Monday ... 6 = Sunday."},
+    {"from_minute", FIELD_INT, FIELD_REQUIRED, .max = SHAPES_DAY_MIN, .doc = "Of the day."},
+    {"to_minute", FIELD_INT, FIELD_REQUIRED, .max = SHAPES_DAY_MIN,
+     .doc = "The first one after it; 1440: midnight."},
+    {"interval_seconds", FIELD_INT, .max = INT64_MAX,
+     .doc = "Between two polls of a tenant without news; left out: no polling."},
+    {0},
+};
+static const struct shape shape_slot = {"Slot", "A part of a day in which nothing changes.",
+                                        .fields = shapes_slot_fields};
+static const struct field shapes_slots_fields[] = {
+    SHAPES_OK,
+    {"time_zone", FIELD_TEXT, FIELD_REQUIRED, .doc = "GMP_TIMEZONE, whose hours these are."},
+    {"slots", FIELD_LIST, FIELD_REQUIRED, .shape = &shape_slot,
+     .doc = "A whole week, from Monday."},
+    {0},
+};
+static const struct shape shape_slots = {"Slots", "How often is polled, over a week.",
+                                         .fields = shapes_slots_fields};
+const struct answer shapes_answers_rules_preview[] = {{200, "The week.", &shape_slots}, {0}};
+
+/* ---- the tenants' sync ---- */
 
 static const struct field shapes_sync_fields[] = {
     {"id", FIELD_TEXT, FIELD_REQUIRED, .doc = "The tenant's id."},

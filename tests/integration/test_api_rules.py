@@ -308,3 +308,63 @@ def test_sync_status_follows_a_wish_not_to_be_disturbed(new_tenant, store):
 
     wait_for(lambda: mine()["in_dnd"], "the wish to be noted")
     assert mine()["last_sync_ts"] == float(until) and mine()["next_sync_due"] is False
+
+
+# ---- what they come to
+
+def preview(api, *rules):
+    answer = api.post("/commands/rules/preview", {"rules": list(rules)} if rules else None)
+    assert answer.status == 200, answer
+    assert list(answer.json) == ["ok", "time_zone", "slots"] and answer.json["time_zone"] == "Europe/Rome"
+    return [(s["weekday"], s["from_minute"], s["to_minute"], s.get("interval_seconds")) for s in answer.json["slots"]]
+
+
+def whole_days(interval, days=range(7)):
+    return [(day, 0, 1440, interval) for day in days]
+
+
+def test_without_rules_the_week_is_the_default_interval(api):
+    assert preview(api) == whole_days(api.get("/tenants/sync-status").json["sync_interval_seconds"])
+
+
+def test_the_stored_rules_make_the_week(api):
+    post(api, interval_minutes=5)
+    post(api, days=[0, 1], start_hour=9, end_hour=18, interval_minutes=2)
+    assert preview(api) == [slot for day in (0, 1) for slot in (
+        (day, 0, 540, 300), (day, 540, 1080, 120), (day, 1080, 1440, 300))] + whole_days(300, range(2, 7))
+
+
+def test_other_rules_are_tried_without_storing_them(api):
+    post(api, interval_minutes=5)
+    before = rules_of(api.get("/commands/rules"))
+    assert preview(api, {"interval_minutes": 7}, {"days": [6], "start_hour": "22", "end_hour": 6, "cross_midnight": True, "name": "x"}) == [
+        *whole_days(420, range(6)), (6, 0, 360, 60), (6, 360, 1320, 420), (6, 1320, 1440, 60)]
+    assert rules_of(api.get("/commands/rules")) == before
+    assert api.get("/command-log").json["commands"][1:] == []
+
+
+@pytest.mark.parametrize("rules, expected", [
+    ([], 300), ([{"enabled": False}], None), ([{"days": [9]}], 60), ([{"interval_minutes": 5}, {"interval_minutes": 7}], 420),
+    ([{"interval_minutes": 5}, {"interval_minutes": 7, "enabled": False}], 300), ([{}], 60),
+    ([{"interval_minutes": 2147483647}], 2147483647 * 60)])
+def test_which_rule_wins_is_as_in_the_polling(api, rules, expected):
+    answer = api.post("/commands/rules/preview", {"rules": rules})
+    assert {s.get("interval_seconds") for s in answer.json["slots"]} == {expected}
+
+
+def test_rules_that_do_not_fit_are_told_one_by_one(api):
+    answer = api.post("/commands/rules/preview", {"rules": [{}, {"start_hour": 24, "days": [1, "x"]}, 5, None]})
+    assert answer.status == 422
+    assert [(e["type"], *e["loc"]) for e in answer.json["detail"]] == [
+        ("int_parsing", "body", "rules", 1, "days", 1), ("less_than_equal", "body", "rules", 1, "start_hour"),
+        ("model_attributes_type", "body", "rules", 2), ("missing", "body", "rules", 3)]
+    answer = api.post("/commands/rules/preview", {"rules": [{}] * 201})
+    assert [(e["type"], *e["loc"]) for e in answer.json["detail"]] == [("too_long", "body", "rules")]
+    assert preview(api, *[{}] * 200) == whole_days(60)
+
+
+def test_a_rule_called_preview_is_none(api):
+    """The path of the preview goes before the one with a parameter."""
+    for method in ("PATCH", "DELETE", "GET"):
+        answer = api.request(method, "/commands/rules/preview", body={"enabled": True} if method == "PATCH" else None)
+        assert (answer.status, answer.headers["Allow"]) == (405, "POST")
