@@ -15,6 +15,8 @@ const struct route routes[] = {
      .answers = shapes_answers_ready},
     {"GET", "/status", AUTH_TOKEN, ROUTE_NO_BODY, status_get, "Is it active?",
      .answers = shapes_answers_status},
+    {"GET", "/whoami", AUTH_TOKEN, ROUTE_NO_BODY, status_whoami, "Whose token is it?",
+     .answers = shapes_answers_whoami},
     {"GET", "/openapi.json", AUTH_PUBLIC, ROUTE_NO_BODY, description_get, "This description.",
      .answers = shapes_answers_openapi},
     {"GET", "/metrics", AUTH_METRICS, ROUTE_NO_BODY, metrics_get, "Figures for Prometheus.",

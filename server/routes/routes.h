@@ -15,6 +15,7 @@ extern const struct route routes[]; /* ends with an entry without a path */
 route_fn status_health;
 route_fn status_ready;
 route_fn status_get;
+route_fn status_whoami;
 route_fn description_get;
 route_fn metrics_get;
 

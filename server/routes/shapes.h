@@ -10,6 +10,7 @@
 #include "server/http/shape.h"
 
 enum { SHAPES_ID_OCTETS = 255, SHAPES_DELAY_MAX_S = 31536000 };
+#define SHAPES_TIME_MAX INT64_C(253402300799) /* the year 9999 */
 
 /* The query's tenant_id, of every route that is about a tenant. */
 #define SHAPES_QUERY_TENANT                                                                        \
@@ -24,7 +25,7 @@ enum { SHAPES_ID_OCTETS = 255, SHAPES_DELAY_MAX_S = 31536000 };
 
 /* shapes_service.c */
 extern const struct answer shapes_answers_health[], shapes_answers_ready[], shapes_answers_status[],
-    shapes_answers_openapi[];
+    shapes_answers_whoami[], shapes_answers_openapi[];
 extern const struct field shapes_query_tenant[];
 extern const struct shape shape_run_now;
 

@@ -3,7 +3,6 @@
  */
 #include "server/routes/shapes.h"
 
-#define SHAPES_TIME_MAX INT64_C(253402300799) /* the year 9999 */
 #define SHAPES_QUERY_LOG                                                                           \
     {"tenant_id", FIELD_TEXT, .max = SHAPES_ID_OCTETS, .doc = "Only what concerns this tenant."},  \
         {"since_ts", FIELD_INT, .max = SHAPES_TIME_MAX, .doc = "Not before this second."},         \

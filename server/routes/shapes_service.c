@@ -1,5 +1,5 @@
 /*
- * shapes_service.c - the service itself: health, readiness, status, run-now. See shapes.h.
+ * shapes_service.c - the service itself: health, readiness, status, whoami, run-now. See shapes.h.
  */
 #include "server/routes/shapes.h"
 
@@ -26,6 +26,22 @@ static const struct field shapes_status_fields[] = {
 static const struct shape shape_status = {"Status", "Is the service active?",
                                           .fields = shapes_status_fields};
 const struct answer shapes_answers_status[] = {{200, "The global switch.", &shape_status}, {0}};
+
+static const struct field shapes_whoami_fields[] = {
+    SHAPES_OK,
+    {"admin", FIELD_BOOL, FIELD_REQUIRED,
+     .doc = "It may do everything: it is the admin token, or none is asked for."},
+    {"tenant_id", FIELD_TEXT, .doc = "Whose it is; left out: nobody's in particular."},
+    {"active", FIELD_BOOL, FIELD_REQUIRED, .doc = "As in GET /status."},
+    {"version", FIELD_TEXT, FIELD_REQUIRED, .doc = "Of the program that answers."},
+    {"time_zone", FIELD_TEXT, FIELD_REQUIRED, .doc = "GMP_TIMEZONE, by which polling rules count."},
+    {"now_ts", FIELD_INT, FIELD_REQUIRED, .max = SHAPES_TIME_MAX,
+     .doc = "The database's clock, by which all is due."},
+    {0},
+};
+static const struct shape shape_whoami = {"Whoami", "Who is asking, and whom.",
+                                          .fields = shapes_whoami_fields};
+const struct answer shapes_answers_whoami[] = {{200, "A valid token.", &shape_whoami}, {0}};
 
 static const struct shape shape_openapi = {"Description", "An OpenAPI 3.1 document.", true, NULL};
 const struct answer shapes_answers_openapi[] = {{200, "This description.", &shape_openapi}, {0}};

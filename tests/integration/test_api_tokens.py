@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import re
 
 import pytest
 from support import operations
@@ -29,7 +30,7 @@ def two(served):
 # The table of who may call what, for every operation that is described.
 
 PUBLIC = {"/health", "/ready", "/metrics", "/openapi.json"}
-ANY_TOKEN = {"/status"}
+ANY_TOKEN = {"/status", "/whoami"}
 TENANT = {"/account", "/accounts", "/account/{account_id}", "/messages", "/commands/add-messages", "/commands/delete-messages",
           "/commands/cleanup-messages", "/commands/run-now", "/commands/suspend", "/commands/activate"}
 TENANT_TOO = {"GET /tenant/{tenant_id}", "PUT /tenant/{tenant_id}"}
@@ -193,3 +194,23 @@ def test_without_an_admin_token_everything_is_open_but_unknown_tokens(database, 
         assert system.api.with_token(answer.json["api_key"]).get("/accounts", tenant_id="acme").status == 200
     finally:
         system.close()
+
+
+def test_whoami_tells_whose_the_token_is(served, two):
+    before = epoch()
+    shown = served.api.get("/whoami").json
+    assert before - 1 <= shown.pop("now_ts") <= epoch() + 1
+    version = shown.pop("version")
+    assert re.fullmatch(r"\d+\.\d+\.\d+", version)
+    assert shown == {"ok": True, "admin": True, "active": True, "time_zone": "Europe/Rome"}
+    shown = two[0].get("/whoami").json
+    assert (shown["admin"], shown["tenant_id"], shown["version"]) == (False, "acme", version)
+    served.rows("UPDATE mailproxy.instance SET active = false")
+    assert two[0].get("/whoami").json["active"] is False
+    served.rows("UPDATE mailproxy.instance SET active = true")
+
+
+def test_where_no_token_is_asked_for_everybody_is_as_the_admin(open_api):
+    api, (acme, _) = open_api
+    assert api.with_token(None).get("/whoami").json["admin"] is True
+    assert api.with_token(acme).get("/whoami").json["tenant_id"] == "acme"

@@ -1,5 +1,5 @@
--- read_instance: is the service active?
--- Rows: active. Always one.
+-- read_instance: is the service active, and what time is it?
+-- Rows: active, seconds since the epoch. Always one.
 -- Locks: none.
--- Called by: status_get() in server/routes/status.c.
-SELECT i.active FROM mailproxy.instance i;
+-- Called by: status_get() and status_whoami() in server/routes/status.c.
+SELECT i.active, floor(extract(epoch FROM now()))::bigint FROM mailproxy.instance i;
