@@ -7051,6 +7051,7 @@ GRANT SELECT(paused_reason) ON TABLE mailproxy.account TO mailproxy_dba;
 --
 
 GRANT SELECT ON TABLE mailproxy.attempt TO mailproxy_dba;
+GRANT SELECT ON TABLE mailproxy.attempt TO mailproxy_server;
 GRANT SELECT ON TABLE mailproxy.attempt TO mailproxy_tenant;
 GRANT INSERT ON TABLE mailproxy.attempt TO mailproxy_worker;
 
@@ -7111,7 +7112,6 @@ GRANT SELECT(account_id) ON TABLE mailproxy.account_token TO mailproxy_server;
 --
 
 GRANT SELECT(account_version) ON TABLE mailproxy.account_token TO mailproxy_dba;
-GRANT SELECT(account_version) ON TABLE mailproxy.account_token TO mailproxy_server;
 
 --
 -- Name: COLUMN account_token.serial; Type: ACL; Schema: mailproxy; Owner: -
@@ -7182,6 +7182,7 @@ GRANT SELECT,INSERT,UPDATE ON TABLE mailproxy.worker TO mailproxy_worker;
 --
 
 GRANT SELECT ON TABLE mailproxy.account_health TO mailproxy_dba;
+GRANT SELECT ON TABLE mailproxy.account_health TO mailproxy_server;
 
 --
 -- Name: TABLE attempt_counter; Type: ACL; Schema: mailproxy; Owner: -
@@ -7203,6 +7204,7 @@ GRANT SELECT,INSERT ON TABLE mailproxy.command_log TO mailproxy_server;
 --
 
 GRANT SELECT ON TABLE mailproxy.connection_grant TO mailproxy_dba;
+GRANT SELECT ON TABLE mailproxy.connection_grant TO mailproxy_server;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE mailproxy.connection_grant TO mailproxy_worker;
 
 --
@@ -7671,6 +7673,7 @@ GRANT SELECT ON TABLE mailproxy.rate_length TO mailproxy_worker;
 --
 
 GRANT SELECT ON TABLE mailproxy.rate_status TO mailproxy_dba;
+GRANT SELECT ON TABLE mailproxy.rate_status TO mailproxy_server;
 
 --
 -- Name: TABLE recent_error; Type: ACL; Schema: mailproxy; Owner: -

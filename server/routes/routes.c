@@ -65,6 +65,10 @@ const struct route routes[] = {
      .query = shapes_query_tenant, .in = &shape_cleanup, .answers = shapes_answers_cleanup},
     {"GET", "/messages", AUTH_TENANT, ROUTE_NO_BODY, listing_get, "Messages, streamed.",
      .query = shapes_query_messages, .answers = shapes_answers_messages},
+    {"GET", "/message/{id}", AUTH_TENANT, ROUTE_NO_BODY, message_detail_get,
+     "One message, what has happened to it, and why it is not sent yet.",
+     .doc = "Without a tenant: of the one that has such a message, else of `default`.",
+     .query = shapes_query_tenant, .answers = shapes_answers_message_detail},
     {"POST", "/commands/run-now", AUTH_TENANT, ROUTE_ANY_BODY, control_run_now,
      "Send now, and call the tenant now.",
      .doc = "Ends the back-off of accounts and reports, and makes the tenant's sync due. A tenant that asked not to be "

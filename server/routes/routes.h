@@ -34,6 +34,7 @@ route_fn accounts_delete;
 route_fn messages_add;
 route_fn messages_delete;
 route_fn listing_get;
+route_fn message_detail_get;
 route_fn cleanup_post;
 
 route_fn control_run_now;

@@ -57,6 +57,10 @@ extern const struct field shapes_query_messages[];
 extern const struct answer shapes_answers_messages_added[], shapes_answers_messages_deleted[],
     shapes_answers_cleanup[], shapes_answers_messages[];
 
+/* shapes_message_detail.c; what it takes of shapes_message.c: */
+extern const struct shape shape_message;
+extern const struct answer shapes_answers_message_detail[];
+
 /* shapes_instance.c */
 extern const struct shape shape_instance_change;
 extern const struct answer shapes_answers_instance[], shapes_answers_instance_changed[],

@@ -202,13 +202,13 @@ static const struct field shapes_message_fields[] = {
     {0},
 };
 /* clang-format on */
-static const struct shape shape_message = {"Message", "A message.",
-                                           .fields = shapes_message_fields};
+const struct shape shape_message = {"Message", "A message.", .fields = shapes_message_fields};
 static const struct field shapes_messages_fields[] = {
     SHAPES_OK,
     {"messages", FIELD_LIST, FIELD_REQUIRED, .shape = &shape_message,
      .doc = "By priority, acceptance and id."},
-    {"next", FIELD_TEXT, .doc = "Where there are more than `limit`: give it as `after`."},
+    {"next", FIELD_TEXT,
+     .doc = "Where there are more than `limit`: give it as `after`."},
     {0},
 };
 static const struct shape shape_messages = {"Messages", "Messages.",

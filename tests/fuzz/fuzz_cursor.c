@@ -2,10 +2,13 @@
  * fuzz_cursor.c - the `after` of a listing: any text is refused, or stands for a place in the list
  * that makes the same cursor again.
  */
-/* NOLINTNEXTLINE(bugprone-suspicious-include): the cursor is the listing's own business */
-#include "server/routes/listing.c"
-
 #include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/json.h"
+#include "server/http/shape.h"
+#include "server/routes/listing_key.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *octets, size_t n);
 
@@ -17,7 +20,7 @@ static char *fuzz_cursor_make(const struct listing_key *key)
     cJSON *object = NULL;
     char *cursor;
 
-    listing_append_cursor(&o, key);
+    listing_key_append_cursor(&o, key);
     object_close(&o);
     assert(!out.failed);
     if (json_parse(out.data, out.len, &object, &syntax, NULL))
@@ -34,11 +37,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *octets, size_t n)
     char *text = strndup((const char *)octets, n), *cursor;
 
     assert(text);
-    if (listing_read_cursor(text, &key)) {
+    if (listing_key_read_cursor(text, &key)) {
         assert(!json_check_text(key.message_id) && !json_check_text(key.tenant_id));
         cursor = fuzz_cursor_make(&key);
         if (cursor) {
-            if (!listing_read_cursor(cursor, &again))
+            if (!listing_key_read_cursor(cursor, &again))
                 abort();
             assert(key.priority == again.priority && key.created_us == again.created_us);
             assert(!strcmp(key.message_id, again.message_id));

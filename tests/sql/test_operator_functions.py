@@ -226,7 +226,7 @@ def test_a_cancelled_message_is_told_as_an_error(db):
 
 
 def listing(db):
-    rows = db.run("list_messages", "acme", False, None, None, None, -1, 0, "", "", 1000)
+    rows = db.run("list_messages", "acme", False, None, None, None, -1, 0, "", "", 1000, None)
     return ["wanted", "pk", "id", "tenant", "name", "account", "priority", "batch", "status", "deferred_ts", "deferred_reason", "sent_ts",
             "error_ts", "error"], rows[0]
 

@@ -16,7 +16,7 @@ from support.roles import program_of
 BIG = ["message", "queue", "rate_bucket", "event", "attempt", "message_body", "command_log"]
 HOT = ["claim/claim_messages", "claim/return_claims", "claim/recover_leases", "claim/list_suspended_leases", "claim/end_worker",
        "record/record_attempts", "sweep/promote_due", "sweep/purge_rates", "sweep/raise_priorities", "sweep/purge_messages", "sweep/give_up_messages", "sweep/reap_workers", "intake/enqueue_messages",
-       "intake/replace_messages", "control/list_messages", "control/list_events", "control/cleanup_messages",
+       "intake/replace_messages", "control/list_messages", "control/list_events", "control/find_message", "control/list_attempts", "control/cleanup_messages",
        "control/delete_messages", "control/find_message_tenants", "control/count_pending", "authorize/take_token", "report/claim_tenants",
        "report/load_events", "report/acknowledge_reports", "sweep/fold_counters", "metrics/read_account_counters",
        "metrics/read_untold", "metrics/read_durations", "metrics/read_replies", "metrics/read_service",
@@ -173,7 +173,7 @@ INSERT INTO mailproxy.message (tenant_id, account_id, message_id, mime_message_i
 INSERT INTO mailproxy.message (tenant_id, account_id, message_id, mime_message_id, size_octets, priority, state, finished_at)
      SELECT 't1', 'a1', 'more' || i, '<r' || i || '@test>', 1000, 2, 'sent', now() FROM generate_series(1, 100000) i;
 """
-FIRST_PAGE = "false, NULL, NULL, NULL, -1::smallint, 0, '', '', 500"
+FIRST_PAGE = "false, NULL, NULL, NULL, -1::smallint, 0, '', '', 500, NULL"
 
 
 @pytest.fixture(scope="module")
@@ -194,7 +194,7 @@ def crowded(cluster, template):
 @pytest.mark.parametrize("name, values, page", [
     ("list_messages", f"'t1', {FIRST_PAGE}", 500),
     ("list_messages", f"NULL, {FIRST_PAGE}", 500),
-    ("list_messages", "'t1', true, 'sent', 'a1', 'nobody', 2::smallint, 1, 'm', '', 500", 500),
+    ("list_messages", "'t1', true, 'sent', 'a1', 'nobody', 2::smallint, 1, 'm', '', 500, NULL", 500),
     ("cleanup_messages", "'t1', -1::smallint, 0, '', 9999999999", 1000),
 ])
 def test_a_page_reads_no_more_rows_than_a_page(crowded, name, values, page):

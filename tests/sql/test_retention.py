@@ -242,7 +242,7 @@ def test_a_message_whose_content_has_left_is_listed_without_it_and_not_requeued(
     finish(db, "a", outcome="error")
     age(db, 9, "a")
     drop_all(db)
-    rows = db.run("list_messages", "acme", False, None, None, None, -1, 0, "", "", 1000)
+    rows = db.run("list_messages", "acme", False, None, None, None, -1, 0, "", "", 1000, None)
     assert len(rows) == 1 and rows[0][-1] is None
     assert db.sql("SELECT messages, remaining FROM mailproxy.requeue('acme', dry_run => false)") == [(0, 0)]
 

@@ -19,6 +19,7 @@ VOLATILE = [
     (re.compile(r'"(\w+_ts|next_sync_after|expires_at)":[0-9.]+'), r'"\1":0'),
     (re.compile(r'"(api_key|pk|next)":"[^"]*"'), r'"\1":"K"'),
     (re.compile(r'"(event_id|id)":\d+'), r'"\1":0'),
+    (re.compile(r'"(\w+_seconds|\w+_ms)":[0-9.]+'), r'"\1":0'),
     (re.compile(r'"(worker|version)":"[^"]*"'), r'"\1":"V"'),
     (re.compile(r"(_seconds(?:_sum)?(?:\{[^}]*\})?) [0-9.e+-]+"), r"\1 0"),
 ]

@@ -3,7 +3,7 @@
 -- Rows: message_pk, event_pk, event_type, event_ts, description, metadata, reported_ts, by message and in order of events.
 -- Locks: none.
 -- Plan: index event_pkey of each partition from $2's day on.
--- Called by: listing_read_events() in server/routes/listing.c.
+-- Called by: listing_page_read_events() in server/routes/listing_page.c.
 SELECT e.message_pk, e.event_pk, e.event_type, floor(extract(epoch FROM e.event_at))::bigint, e.description, e.metadata,
        floor(extract(epoch FROM e.reported_at))::bigint
   FROM mailproxy.event e

@@ -3,6 +3,7 @@
 -- $5 text batch_code, null: any
 -- $6 smallint $7 bigint $8 text $9 text the last row seen: priority, created_at in microseconds since the epoch,
 -- message_id, tenant_id ($9 is of use in the list of all); -1, 0 and two empty texts for the first page  $10 bigint no more than so many that are wanted
+-- $11 bigint[] message_pk: of these messages a page, whoever's they are, instead of what $1 and $6 to $9 say; null: as they say
 -- Rows: whether it is wanted by $2 to $5 (of others only what says where they stand in the list is filled), message_pk,
 --       message_id, tenant_id, tenant_name, account_id, priority, batch_code, status, deferred_ts, deferred_reason,
 --       sent_ts, error_ts, error, reported_ts, bounce_ts, bounce_type, bounce_code, bounce_reason,
@@ -12,11 +13,11 @@
 -- Plan: index message_listing, or without a tenant message_listing_of_all, in its order from the last row seen on; the
 --       other one is not begun (One-Time Filter). Index event_pkey. The conditions $2 to $5 stand outside, else
 --       the planner takes the rows for few and sorts all of them for each page.
--- Called by: listing_read_page() in server/routes/listing.c.
+-- Called by: listing_page_read() in server/routes/listing_page.c.
 WITH page AS MATERIALIZED (
     (SELECT m.message_pk
        FROM mailproxy.message m
-      WHERE $1::text IS NOT NULL AND m.tenant_id = $1::text
+      WHERE $1::text IS NOT NULL AND $11::bigint[] IS NULL AND m.tenant_id = $1::text
         AND (m.priority, m.created_at, m.message_id)
             > ($6::smallint, 'epoch'::timestamptz + $7::bigint * interval '1 microsecond', $8::text)
       ORDER BY m.priority, m.created_at, m.message_id
@@ -24,11 +25,13 @@ WITH page AS MATERIALIZED (
     UNION ALL
     (SELECT m.message_pk
        FROM mailproxy.message m
-      WHERE $1::text IS NULL
+      WHERE $1::text IS NULL AND $11::bigint[] IS NULL
         AND (m.priority, m.created_at, m.message_id, m.tenant_id)
             > ($6::smallint, 'epoch'::timestamptz + $7::bigint * interval '1 microsecond', $8::text, $9::text)
       ORDER BY m.priority, m.created_at, m.message_id, m.tenant_id
-      LIMIT 500)),
+      LIMIT 500)
+    UNION ALL
+    (SELECT g.message_pk FROM unnest($11::bigint[]) AS g (message_pk))),
 told AS MATERIALIZED (
     SELECT m.*, w.due_at, s.gate_until, s.gate_reason, a.paused_reason,
            CASE WHEN m.state = 'sent' THEN 'sent'
