@@ -8,7 +8,7 @@
 #include "server/http/fields.h"
 #include "server/http/object.h"
 #include "server/http/shape.h"
-#include "server/routes/listing_page.h"
+#include "server/routes/listing_search.h"
 #include "server/routes/routes.h"
 
 struct listing {
@@ -18,6 +18,7 @@ struct listing {
     bool has_limit;
     bool any;               /* a row was written */
     struct listing_key key; /* the last row seen */
+    struct listing_search search;
 };
 
 /* false: answered already. */
@@ -30,6 +31,7 @@ static bool listing_read_query(const cJSON *query, struct listing *l, struct rep
     l->filter.account_id = value_given(query, "account_id");
     l->filter.batch_code = value_given(query, "batch_code");
     l->filter.active_only = value_bool(query, "active_only", false);
+    l->search.sought = value_given(query, "search");
     l->include_history = value_bool(query, "include_history", false);
     l->left = value_int(query, "limit", INT64_MAX);
     l->has_limit = value_has(query, "limit");
@@ -67,6 +69,8 @@ static enum err listing_write_page(struct listing *l, const PGresult *page, cons
         if (!reply_flush(reply))
             return error_set(err, ERR_NET, "the client went away in the middle of the list");
     }
+    if (l->search.sought && !l->left && !l->search.ended)
+        *ret_more = true; /* whether there is one is not worth the search */
     return last < 0 ? ERR_OK : listing_page_key(page, last, &l->key, err);
 }
 
@@ -75,7 +79,10 @@ static enum err listing_next(struct request *req, struct listing *l, PGresult **
                              PGresult **ret_events, struct error *err)
 {
     int64_t most = l->left < LISTING_PAGE_MAX ? l->left + 1 : l->left; /* is there a next? */
-    enum err rc = listing_page_read(req, &l->filter, &l->key, NULL, most, ret_page, err);
+    enum err rc =
+        l->search.sought
+            ? listing_search_next(req, &l->search, &l->filter, &l->key, most, ret_page, err)
+            : listing_page_read(req, &l->filter, &l->key, NULL, most, ret_page, err);
 
     if (!rc && l->include_history && PQntuples(*ret_page))
         rc = listing_page_read_events(req, *ret_page, ret_events, err);
@@ -108,7 +115,7 @@ static void listing_stream(struct request *req, struct listing *l, struct reply 
         goto out;
     }
     buf_append_char(&reply->body, ']');
-    if (more) {
+    if (more || l->search.cut) {
         struct object o = {.out = &reply->body, .any = true};
 
         listing_key_append_cursor(&o, &l->key);
@@ -128,4 +135,5 @@ void listing_get(struct request *req, struct reply *reply)
         request_tenant(req, NULL, &l.filter.tenant_id, reply))
         listing_stream(req, &l, reply);
     listing_key_clear(&l.key);
+    listing_search_clear(&l.search);
 }

@@ -64,6 +64,8 @@ const struct route routes[] = {
             "than asked for. One that was never reported stays, and so does whatever is not final.",
      .query = shapes_query_tenant, .in = &shape_cleanup, .answers = shapes_answers_cleanup},
     {"GET", "/messages", AUTH_TENANT, ROUTE_NO_BODY, listing_get, "Messages, streamed.",
+     .doc = "A search looks at 20,000 messages, or 64 MiB of them, for a request: an answer may have fewer messages than "
+            "asked for, or none, and still a `next` to go on with.",
      .query = shapes_query_messages, .answers = shapes_answers_messages},
     {"GET", "/message/{id}", AUTH_TENANT, ROUTE_NO_BODY, message_detail_get,
      "One message, what has happened to it, and why it is not sent yet.",

@@ -154,6 +154,9 @@ const struct field shapes_query_messages[] = {
     {"account_id", FIELD_TEXT, .max = SHAPES_FILTER_OCTETS, .doc = "Only of this account."},
     {"batch_code", FIELD_TEXT, .max = SHAPES_FILTER_OCTETS, .doc = "Only of this batch."},
     {"status", FIELD_TEXT, .labels = shapes_statuses, .doc = "Only in this state."},
+    {"search", FIELD_TEXT,
+     .doc = "Only the message of this id; where there is none, of this Message-ID, or with this text in its subject or a "
+            "recipient's address, in upper or lower case."},
     {"active_only", FIELD_BOOL, .doc = "Only what is neither sent nor an error."},
     {"include_history", FIELD_BOOL, .doc = "With each message's events."},
     {"limit", FIELD_INT, .min = 1, .max = INT64_MAX, .doc = "At most so many; default: all."},
@@ -208,7 +211,7 @@ static const struct field shapes_messages_fields[] = {
     {"messages", FIELD_LIST, FIELD_REQUIRED, .shape = &shape_message,
      .doc = "By priority, acceptance and id."},
     {"next", FIELD_TEXT,
-     .doc = "Where there are more than `limit`: give it as `after`."},
+     .doc = "Where there are more than `limit`, or more to search: give it as `after`."},
     {0},
 };
 static const struct shape shape_messages = {"Messages", "Messages.",

@@ -27,6 +27,7 @@ COMMANDS = {
         "queued", "scheduled", "held", "gated", "sent", "error", "untold", "elsewhere"]}},
     "POST /commands/cleanup-messages": {"body": {"older_than_seconds": 0}},
     "GET /messages": {"query": {"include_history": "true"}},
+    "GET /messages (a search)": {"query": {"search": "hello"}},
     "GET /message/queued": {},
     "POST /commands/run-now": {},
     "POST /commands/suspend": {},

@@ -16,7 +16,7 @@ from support.roles import program_of
 BIG = ["message", "queue", "rate_bucket", "event", "attempt", "message_body", "command_log"]
 HOT = ["claim/claim_messages", "claim/return_claims", "claim/recover_leases", "claim/list_suspended_leases", "claim/end_worker",
        "record/record_attempts", "sweep/promote_due", "sweep/purge_rates", "sweep/raise_priorities", "sweep/purge_messages", "sweep/give_up_messages", "sweep/reap_workers", "intake/enqueue_messages",
-       "intake/replace_messages", "control/list_messages", "control/list_events", "control/find_message", "control/list_attempts", "control/cleanup_messages",
+       "intake/replace_messages", "control/list_messages", "control/list_events", "control/search_messages", "control/find_message", "control/list_attempts", "control/cleanup_messages",
        "control/delete_messages", "control/find_message_tenants", "control/count_pending", "authorize/take_token", "report/claim_tenants",
        "report/load_events", "report/acknowledge_reports", "sweep/fold_counters", "metrics/read_account_counters",
        "metrics/read_untold", "metrics/read_durations", "metrics/read_replies", "metrics/read_service",
@@ -195,6 +195,8 @@ def crowded(cluster, template):
     ("list_messages", f"'t1', {FIRST_PAGE}", 500),
     ("list_messages", f"NULL, {FIRST_PAGE}", 500),
     ("list_messages", "'t1', true, 'sent', 'a1', 'nobody', 2::smallint, 1, 'm', '', 500, NULL", 500),
+    ("search_messages", "'t1', 'hello', -1::smallint, 0, '', ''", 500),
+    ("search_messages", "NULL, 'hello', -1::smallint, 0, '', ''", 500),
     ("cleanup_messages", "'t1', -1::smallint, 0, '', 9999999999", 1000),
 ])
 def test_a_page_reads_no_more_rows_than_a_page(crowded, name, values, page):

@@ -3,7 +3,7 @@
 -- Rows: message_pk, tenant_id, created_at in microseconds since the epoch, by tenant_id; at most 500.
 -- Locks: none.
 -- Plan: message_id_is_unique_in_its_tenant, without a tenant once for each of them: for the admin token only.
--- Called by: message_detail_find() in server/routes/message_detail.c.
+-- Called by: message_detail_find() in server/routes/message_detail.c, listing_search_exact() in server/routes/listing_search.c.
 SELECT m.message_pk, t.tenant_id, m.created_us
   FROM mailproxy.tenant t
        CROSS JOIN LATERAL (SELECT g.message_pk, (extract(epoch FROM g.created_at) * 1000000)::bigint AS created_us
