@@ -289,6 +289,32 @@ $$;
 COMMENT ON FUNCTION mailproxy.audit(of_tenant text) IS 'For each tenant, or the one that is named: messages stored, those in each final state, and those with a queue row. accepted = sent + error + cancelled + queued, and balanced says that each message has exactly one of a final state and a queue row. One statement, hence one snapshot: true at any moment, also under load. Reads all of message and queue: some 1.5 s a million.';
 
 --
+-- Name: backlog_of(text); Type: FUNCTION; Schema: mailproxy; Owner: -
+--
+
+CREATE FUNCTION mailproxy.backlog_of(of_tenant text) RETURNS TABLE(tenant_id text, account_id text, messages bigint, ready bigint, sending bigint, deferred bigint, held bigint, oldest_due_at timestamp with time zone, drained_in interval)
+    LANGUAGE plpgsql STABLE ROWS 100
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'on'
+    SET enable_bitmapscan TO 'on'
+    SET jit TO 'off'
+    SET plan_cache_mode TO 'force_custom_plan'
+    AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    SELECT b.tenant_id, b.account_id, b.messages, b.ready, b.sending, b.deferred, b.held, b.oldest_due_at, b.drained_in
+      FROM mailproxy.account_backlog b
+     WHERE of_tenant IS NULL OR b.tenant_id = of_tenant;
+END $$;
+
+--
+-- Name: FUNCTION backlog_of(of_tenant text); Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON FUNCTION mailproxy.backlog_of(of_tenant text) IS 'The rows of account_backlog of one tenant, null: of all, read as is best for them whatever the session''s settings are.';
+
+--
 -- Name: cancel(text, text, text, text[], text, boolean, integer, text); Type: FUNCTION; Schema: mailproxy; Owner: -
 --
 
@@ -3600,6 +3626,74 @@ END $$;
 --
 
 COMMENT ON FUNCTION mailproxy.tenant_apply_suspension() IS 'Trigger: the queue follows tenant.suspended_batches. Waiting messages of a batch that was added become held, held ones of a batch that is not suspended any more become ready or scheduled; a whole tenant ("*") is passed by where it is claimed, and no row is touched for it.';
+
+--
+-- Name: traffic(text, timestamp with time zone, interval, bigint); Type: FUNCTION; Schema: mailproxy; Owner: -
+--
+
+CREATE FUNCTION mailproxy.traffic(of_tenant text, since timestamp with time zone, bucket interval, most bigint) RETURNS TABLE(bucket_at timestamp with time zone, accepted bigint, sent bigint, errors bigint, deferred bigint, p50_ms bigint, p95_ms bigint, p99_ms bigint, complete_since timestamp with time zone)
+    LANGUAGE plpgsql STABLE ROWS 300
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'on'
+    SET jit TO 'off'
+    SET plan_cache_mode TO 'force_custom_plan'
+    AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    WITH RECURSIVE step (low, high, buckets) AS (
+        SELECT date_bin(bucket, now(), 'epoch'), date_bin(bucket, now(), 'epoch') + bucket, 1
+         UNION ALL
+        SELECT greatest(s.low - s.buckets * bucket, date_bin(bucket, since, 'epoch')), s.low, least(2 * s.buckets, 16)
+          FROM step s
+         WHERE s.low > date_bin(bucket, since, 'epoch')
+    ), came AS MATERIALIZED (
+        SELECT s.high, date_bin(bucket, x.created_at, 'epoch') AS at
+          FROM step s
+         CROSS JOIN LATERAL (SELECT m.created_at -- OFFSET 0: a step after the other, and each priority by itself, so that an index is read by time
+                               FROM unnest('{0,1,2,3}'::smallint[]) AS p (priority)
+                              CROSS JOIN LATERAL (SELECT c.created_at FROM mailproxy.message c
+                                                   WHERE (of_tenant IS NULL OR c.tenant_id = of_tenant) AND c.priority = p.priority
+                                                     AND c.created_at >= s.low AND c.created_at < s.high
+                                                  OFFSET 0) m
+                             OFFSET 0) x
+         LIMIT most
+    ), tried AS MATERIALIZED (
+        SELECT s.high, date_bin(bucket, a.ended_at, 'epoch') AS at, a.tenant_id, a.outcome, a.took_ms
+          FROM step s
+         CROSS JOIN LATERAL (SELECT t.tenant_id, t.outcome, t.ended_at,
+                                    coalesce(t.queue_ms, 0) + coalesce(t.compose_ms, 0) + coalesce(t.connect_ms, 0)
+                                    + coalesce(t.send_ms, 0) AS took_ms
+                               FROM mailproxy.attempt t
+                              WHERE t.ended_at >= s.low AND t.ended_at < s.high
+                             OFFSET 0) a
+         LIMIT most
+    ), bound AS MATERIALIZED (
+        SELECT greatest(date_bin(bucket, since, 'epoch'),
+                        (SELECT CASE WHEN count(*) = most THEN min(c.high) END FROM came c),
+                        (SELECT CASE WHEN count(*) = most THEN min(t.high) END FROM tried t)) AS at
+    )
+    SELECT coalesce(i.at, o.at), coalesce(i.accepted, 0), coalesce(o.sent, 0), coalesce(o.errors, 0), coalesce(o.deferred, 0),
+           o.ms[1]::bigint, o.ms[2]::bigint, o.ms[3]::bigint, b.at
+      FROM bound b
+      LEFT JOIN ((SELECT c.at, count(*) AS accepted FROM came c GROUP BY c.at) i
+                 FULL JOIN (SELECT t.at, count(*) FILTER (WHERE t.outcome = 'sent') AS sent,
+                                   count(*) FILTER (WHERE t.outcome = 'error') AS errors,
+                                   count(*) FILTER (WHERE t.outcome = 'deferred') AS deferred,
+                                   percentile_disc('{0.5,0.95,0.99}'::double precision[]) WITHIN GROUP (ORDER BY t.took_ms)
+                                       FILTER (WHERE t.outcome = 'sent') AS ms
+                              FROM tried t
+                             WHERE of_tenant IS NULL OR t.tenant_id = of_tenant
+                             GROUP BY t.at) o ON o.at = i.at) ON coalesce(i.at, o.at) >= b.at
+     ORDER BY 1;
+END $$;
+
+--
+-- Name: FUNCTION traffic(of_tenant text, since timestamp with time zone, bucket interval, most bigint); Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON FUNCTION mailproxy.traffic(of_tenant text, since timestamp with time zone, bucket interval, most bigint) IS 'Messages accepted, attempts by outcome, and how long those that were sent took from being due to the relay''s reply; of one tenant (null: of all), in buckets since then, oldest first; a bucket in which nothing happened has no row. At most so many messages, and so many attempts of all tenants, are counted, the newest: complete_since is the first bucket that is whole. Where there is none, one row without a bucket_at. Reads what it counts, by index.';
 
 --
 -- Name: wake_workers(); Type: FUNCTION; Schema: mailproxy; Owner: -
@@ -7069,6 +7163,7 @@ GRANT SELECT,DELETE,UPDATE ON TABLE mailproxy.queue TO mailproxy_worker;
 --
 
 GRANT SELECT ON TABLE mailproxy.account_backlog TO mailproxy_dba;
+GRANT SELECT ON TABLE mailproxy.account_backlog TO mailproxy_server;
 GRANT SELECT ON TABLE mailproxy.account_backlog TO mailproxy_tenant;
 
 --

@@ -11,6 +11,7 @@
 #include "server/routes/account_certificate.h"
 #include "server/routes/account_oauth.h"
 #include "server/routes/account_secret.h"
+#include "server/routes/account_warnings.h"
 #include "server/routes/routes.h"
 #include "server/transaction.h"
 #include "sql/statements.h"
@@ -205,19 +206,20 @@ static void accounts_append_int(struct object *o, const char *key, const PGresul
         object_int(o, key, db_int(res, row, column));
 }
 
-/* What an operator should know about how this account is set up; NULL: nothing. */
+/* The worst of what an operator should know about this account; NULL: nothing. */
 static const char *accounts_warning(const PGresult *res, int row)
 {
-    bool has_user = !db_is_null(res, row, 4);
-    bool tls = db_is_null(res, row, 10) ? db_int(res, row, 3) == 465 : db_bool(res, row, 10);
+    const struct account_setup setup = {
+        .port = db_int(res, row, 3),
+        .has_user = !db_is_null(res, row, 4),
+        .has_use_tls = !db_is_null(res, row, 10),
+        .use_tls = db_bool(res, row, 10),
+        .tls_verify = db_bool(res, row, 22),
+        .certificate_expired = db_bool(res, row, 35),
+    };
+    const char *warnings[ACCOUNT_WARNINGS_MAX];
 
-    if (has_user && !tls)
-        return "credentials are sent over a plain connection";
-    if (tls && !db_bool(res, row, 22))
-        return "the server's certificate is not verified";
-    if (db_bool(res, row, 35))
-        return "the client certificate has expired";
-    return NULL;
+    return account_warnings(&setup, warnings) ? warnings[0] : NULL;
 }
 
 static void accounts_append_row(const PGresult *res, int row, struct buf *out)

@@ -30,6 +30,7 @@ route_fn tenants_drop_key;
 route_fn accounts_post;
 route_fn accounts_list;
 route_fn accounts_delete;
+route_fn account_health_get;
 
 route_fn messages_add;
 route_fn messages_delete;
@@ -38,6 +39,10 @@ route_fn message_detail_get;
 route_fn cleanup_post;
 
 route_fn control_run_now;
+
+route_fn backlog_get;
+route_fn traffic_get;
+route_fn errors_get;
 
 route_fn instance_get;
 route_fn instance_put;

@@ -61,6 +61,11 @@ extern const struct answer shapes_answers_messages_added[], shapes_answers_messa
 extern const struct shape shape_message;
 extern const struct answer shapes_answers_message_detail[];
 
+/* shapes_figures.c */
+extern const struct field shapes_query_throughput[], shapes_query_errors[];
+extern const struct answer shapes_answers_queue[], shapes_answers_throughput[],
+    shapes_answers_errors[], shapes_answers_account_health[];
+
 /* shapes_instance.c */
 extern const struct shape shape_instance_change;
 extern const struct answer shapes_answers_instance[], shapes_answers_instance_changed[],

@@ -9,7 +9,7 @@ GRANT SELECT, DELETE ON mailproxy.event TO mailproxy_server;
 GRANT SELECT, INSERT ON mailproxy.command_log TO mailproxy_server;
 GRANT SELECT ON mailproxy.account_counter, mailproxy.attempt, mailproxy.attempt_counter, mailproxy.connection_grant, mailproxy.worker,
                 mailproxy.schema_migration TO mailproxy_server;
-GRANT SELECT ON mailproxy.account_health, mailproxy.rate_status TO mailproxy_server;
+GRANT SELECT ON mailproxy.account_backlog, mailproxy.account_health, mailproxy.rate_status TO mailproxy_server;
 GRANT SELECT (tenant_id, account_id, account_version, retry_at), UPDATE (last_error, retry_at) ON mailproxy.account_token TO mailproxy_server; -- run-now, metrics
 GRANT USAGE ON SEQUENCE mailproxy.message_pk_seq TO mailproxy_server;
 GRANT EXECUTE ON FUNCTION mailproxy.create_partitions(integer) TO mailproxy_server;

@@ -16,7 +16,8 @@ from support.roles import program_of
 BIG = ["message", "queue", "rate_bucket", "event", "attempt", "message_body", "command_log"]
 HOT = ["claim/claim_messages", "claim/return_claims", "claim/recover_leases", "claim/list_suspended_leases", "claim/end_worker",
        "record/record_attempts", "sweep/promote_due", "sweep/purge_rates", "sweep/raise_priorities", "sweep/purge_messages", "sweep/give_up_messages", "sweep/reap_workers", "intake/enqueue_messages",
-       "intake/replace_messages", "control/list_messages", "control/list_events", "control/search_messages", "control/find_message", "control/list_attempts", "control/cleanup_messages",
+       "intake/replace_messages", "control/list_messages", "control/list_events", "control/search_messages", "control/find_message", "control/list_attempts",
+       "control/list_errors", "control/list_account_health", "control/cleanup_messages",
        "control/delete_messages", "control/find_message_tenants", "control/count_pending", "authorize/take_token", "report/claim_tenants",
        "report/load_events", "report/acknowledge_reports", "sweep/fold_counters", "metrics/read_account_counters",
        "metrics/read_untold", "metrics/read_durations", "metrics/read_replies", "metrics/read_service",
@@ -30,6 +31,7 @@ UNCONDITIONAL = {
     ("reap_workers", "queue_leased"),  # what is in flight, and nothing unless a worker died
     ("read_service", "queue_leased"),  # what is in flight
     ("read_untold", "event_unreported"),  # what no tenant was told of
+    ("list_account_health", "queue_leased"),  # as above
     ("count_pending", "queue_leased"),  # what is in flight: as much as the workers hold
 }
 

@@ -11,9 +11,7 @@ PROGRAMS = ["server", "worker"]
 # What a function or a trigger does on behalf of a program, in tables where none of its statements does it:
 # {(program, table, privilege): who needs it}.
 NEEDED_WITHIN = {
-    ("server", "account_health", "SELECT"): "explain_account()",
-    ("server", "rate_status", "SELECT"): "explain_account()",
-    ("server", "connection_grant", "SELECT"): "explain_account()",
+    ("server", "account_backlog", "SELECT"): "backlog_of()",
     ("worker", "rule", "SELECT"): "polling_interval()",
     ("worker", "rate_bucket", "INSERT"): "stamp_rates()",
     ("worker", "account", "UPDATE"): "take_token shares the row",

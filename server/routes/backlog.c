@@ -1,0 +1,70 @@
+/*
+ * backlog.c - GET /queue: what each account has still to send.
+ */
+#include "server/http/object.h"
+#include "server/routes/routes.h"
+#include "sql/statements.h"
+
+/* The columns of list_backlog, in order. */
+enum backlog_column {
+    BACKLOG_TENANT_ID,
+    BACKLOG_TENANT_NAME,
+    BACKLOG_ACCOUNT_ID,
+    BACKLOG_ACCOUNT_NAME,
+    BACKLOG_WAITING,
+    BACKLOG_DUE,
+    BACKLOG_SENDING,
+    BACKLOG_DEFERRED,
+    BACKLOG_HELD,
+    BACKLOG_OLDEST_DUE_S,
+    BACKLOG_DRAIN_S,
+};
+
+static void backlog_append_row(const PGresult *res, int row, struct buf *out)
+{
+    struct object o = object_open(out);
+
+    object_text(&o, "tenant_id", db_str(res, row, BACKLOG_TENANT_ID));
+    object_text(&o, "tenant_name", db_str(res, row, BACKLOG_TENANT_NAME));
+    object_text(&o, "account_id", db_str(res, row, BACKLOG_ACCOUNT_ID));
+    object_text(&o, "account_name", db_str(res, row, BACKLOG_ACCOUNT_NAME));
+    object_int(&o, "waiting", db_int(res, row, BACKLOG_WAITING));
+    object_int(&o, "due", db_int(res, row, BACKLOG_DUE));
+    object_int(&o, "sending", db_int(res, row, BACKLOG_SENDING));
+    object_int(&o, "deferred", db_int(res, row, BACKLOG_DEFERRED));
+    object_int(&o, "held", db_int(res, row, BACKLOG_HELD));
+    object_raw(&o, "oldest_due_seconds", db_str(res, row, BACKLOG_OLDEST_DUE_S));
+    object_raw(&o, "drain_seconds", db_str(res, row, BACKLOG_DRAIN_S));
+    object_close(&o);
+}
+
+void backlog_get(struct request *req, struct reply *reply)
+{
+    struct db_params p = {0};
+    const char *tenant_id;
+    struct db_conn *db;
+    PGresult *res = NULL;
+    struct error err;
+    enum err rc;
+
+    if (!request_tenant(req, NULL, &tenant_id, reply))
+        return;
+    db_param_text(&p, tenant_id);
+    rc = request_db(req, &db, &err);
+    if (!rc)
+        rc = db_run(db, &SQL_LIST_BACKLOG, &p, &res, &err);
+    if (rc) {
+        reply_error(reply, &err);
+    } else {
+        struct buf *out = reply_json(reply, 200);
+
+        buf_append_str(out, "{\"ok\":true,\"accounts\":[");
+        for (int i = 0; i < PQntuples(res); i++) {
+            if (i)
+                buf_append_char(out, ',');
+            backlog_append_row(res, i, out);
+        }
+        buf_append_str(out, "]}");
+    }
+    PQclear(res);
+}
