@@ -11,8 +11,6 @@
 #include "server/transaction.h"
 #include "sql/statements.h"
 
-enum { COMMAND_LOG_ACTOR_OCTETS = REQUEST_ID_OCTETS_MAX + 16 };
-
 struct command_rows command_rows_empty(void)
 {
     return (struct command_rows){.tenant_ids = db_array_of(DB_TEXT),
@@ -61,7 +59,7 @@ static void command_log_append_request(const struct request *req, struct buf *ou
     redact_close(&list);
 }
 
-static void command_log_set_actor(const struct request *req, char ret[COMMAND_LOG_ACTOR_OCTETS])
+void command_log_actor(const struct request *req, char ret[COMMAND_LOG_ACTOR_OCTETS])
 {
     if (req->caller.kind == CALLER_TENANT)
         snprintf(ret, COMMAND_LOG_ACTOR_OCTETS, "tenant:%s", req->caller.tenant_id);
@@ -82,7 +80,7 @@ enum err command_log_append_parts(struct db_conn *db, const char *endpoint,
     enum err rc;
 
     for (size_t i = 0; i < count; i++) {
-        command_log_set_actor(parts[i].req, actor);
+        command_log_actor(parts[i].req, actor);
         for (uint32_t k = 0; k < parts[i].rows->tenant_ids.count; k++)
             db_array_text(&actors, actor);
         db_array_concat(&all.tenant_ids, &parts[i].rows->tenant_ids);

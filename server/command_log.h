@@ -25,6 +25,10 @@
 #include "common/db_array.h"
 #include "server/http/request.h"
 
+enum { COMMAND_LOG_ACTOR_OCTETS = REQUEST_ID_OCTETS_MAX + 16 };
+/* Who gave a command, as the log has it: admin, tenant:ID, open. For what is noted by SQL. */
+void command_log_actor(const struct request *req, char ret[COMMAND_LOG_ACTOR_OCTETS]);
+
 /* A command that concerns several tenants has a row for each of them, with its own part only. */
 struct command_rows {
     struct db_array tenant_ids; /* DB_TEXT; null: no tenant in particular */

@@ -2573,7 +2573,9 @@ CREATE FUNCTION mailproxy.log_operation(endpoint text, of_tenant text, asked jso
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
     INSERT INTO mailproxy.command_log (endpoint, tenant_id, actor, response_status, payload)
-    SELECT endpoint, of_tenant, session_user, 200,
+    SELECT endpoint, of_tenant,
+           CASE WHEN has_table_privilege(session_user, 'mailproxy.command_log', 'INSERT') -- a program's login may say for whom it asks
+                THEN coalesce(nullif(current_setting('mailproxy.actor', true), ''), session_user::text) ELSE session_user::text END, 200,
            jsonb_strip_nulls(asked || jsonb_build_object('message_ids', i.first, 'message_ids_count', i.more,
                                                          'messages', done.messages, 'busy', done.busy))::json
       FROM (SELECT jsonb_agg(u.id ORDER BY u.place) FILTER (WHERE u.place <= 100) AS first,
@@ -2585,7 +2587,7 @@ $$;
 -- Name: FUNCTION log_operation(endpoint text, of_tenant text, asked jsonb, done mailproxy.effect); Type: COMMENT; Schema: mailproxy; Owner: -
 --
 
-COMMENT ON FUNCTION mailproxy.log_operation(endpoint text, of_tenant text, asked jsonb, done mailproxy.effect) IS 'A row of the command log: who is the session''s user, what the parameters (of message_ids the first hundred) and what came of it. Last in its function: it waits for nobody.';
+COMMENT ON FUNCTION mailproxy.log_operation(endpoint text, of_tenant text, asked jsonb, done mailproxy.effect) IS 'A row of the command log: who is the session''s user (or, where that one may write here anyway, mailproxy.actor of the session''s settings), what the parameters (of message_ids the first hundred) and what came of it. Last in its function: it waits for nobody.';
 
 --
 -- Name: make_roles(text[]); Type: FUNCTION; Schema: mailproxy; Owner: -
@@ -3275,6 +3277,60 @@ END $$;
 --
 
 COMMENT ON FUNCTION mailproxy.resume(tenant_id text, account_id text, batch_code text, dry_run boolean) IS 'End what mailproxy.pause() began: of one account, of one batch, or of the tenant as a whole with all its batches (its accounts are resumed by themselves). messages: how many wait for it. Not paused: 0 messages. SELECT * FROM mailproxy.resume(''shop'', account_id => ''main'')';
+
+--
+-- Name: retry_now(text, text, text, text[], text, boolean, integer); Type: FUNCTION; Schema: mailproxy; Owner: -
+--
+
+CREATE FUNCTION mailproxy.retry_now(tenant_id text, account_id text DEFAULT NULL::text, batch_code text DEFAULT NULL::text, message_ids text[] DEFAULT NULL::text[], reply_class text DEFAULT NULL::text, dry_run boolean DEFAULT true, max_messages integer DEFAULT 10000) RETURNS mailproxy.effect
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET jit TO 'off'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    done     mailproxy.effect;
+    pks      bigint[];
+    matching bigint;
+BEGIN
+    WITH f AS MATERIALIZED ( -- what was never tried waits as its sender wished
+        SELECT g.message_pk, g.message_id
+          FROM mailproxy.match_messages('{queued}', retry_now.tenant_id, retry_now.account_id, retry_now.batch_code, message_ids,
+                                        reply_class) g
+          JOIN mailproxy.queue q ON q.message_pk = g.message_pk
+         WHERE q.state = 'scheduled' AND q.attempts > 0
+    ), chosen AS (
+        SELECT f.message_pk, f.message_id FROM f ORDER BY f.message_pk LIMIT max_messages
+    )
+    SELECT count(*), 0, ARRAY(SELECT c.message_pk FROM chosen c), ARRAY(SELECT c.message_id FROM chosen c LIMIT 5)
+      INTO matching, done.busy, pks, done.examples
+      FROM f;
+    IF NOT dry_run THEN
+        pks := ARRAY(SELECT q.message_pk FROM mailproxy.queue q
+                      WHERE q.message_pk = ANY (pks) AND q.state = 'scheduled' AND q.attempts > 0
+                      ORDER BY q.message_pk
+                        FOR UPDATE);
+    END IF;
+    done.messages := cardinality(pks);
+    done.remaining := matching - done.messages;
+    IF dry_run OR done.messages = 0 THEN
+        RETURN done;
+    END IF;
+    UPDATE mailproxy.queue q SET state = 'ready', due_at = now() WHERE q.message_pk = ANY (pks);
+    PERFORM pg_notify('mailproxy_wake', '');
+    PERFORM mailproxy.log_operation('retryMessages', retry_now.tenant_id,
+                                    jsonb_build_object('tenant_id', retry_now.tenant_id, 'account_id', retry_now.account_id,
+                                                       'batch_code', retry_now.batch_code, 'message_ids', message_ids,
+                                                       'reply_class', reply_class), done);
+    RETURN done;
+END $$;
+
+--
+-- Name: FUNCTION retry_now(tenant_id text, account_id text, batch_code text, message_ids text[], reply_class text, dry_run boolean, max_messages integer); Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON FUNCTION mailproxy.retry_now(tenant_id text, account_id text, batch_code text, message_ids text[], reply_class text, dry_run boolean, max_messages integer) IS 'Messages that were tried and wait for their next attempt (all of the tenant''s, or of this account, batch, with one of these ids, whose last attempt was answered ''4xx'', ''450'', ''4.7.1'' or, by ''none'', not at all) are due now. It is a retry like any other and uses one up; what waits behind an account that is backed off goes with run-now. Shows what it would do unless dry_run is false; repeat it until messages is 0. SELECT * FROM mailproxy.retry_now(''shop'', reply_class => ''4.7.1'', dry_run => false)';
 
 --
 -- Name: role_state(text[], text[]); Type: FUNCTION; Schema: mailproxy; Owner: -
@@ -6802,6 +6858,7 @@ GRANT ALL ON FUNCTION mailproxy.reprioritise(tenant_id text, to_priority integer
 
 REVOKE ALL ON FUNCTION mailproxy.requeue(tenant_id text, account_id text, batch_code text, message_ids text[], reply_class text, dry_run boolean, max_messages integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION mailproxy.requeue(tenant_id text, account_id text, batch_code text, message_ids text[], reply_class text, dry_run boolean, max_messages integer) TO mailproxy_dba;
+GRANT ALL ON FUNCTION mailproxy.requeue(tenant_id text, account_id text, batch_code text, message_ids text[], reply_class text, dry_run boolean, max_messages integer) TO mailproxy_server;
 
 --
 -- Name: FUNCTION reroute(tenant_id text, to_account text, account_id text, batch_code text, message_ids text[], reply_class text, dry_run boolean, max_messages integer); Type: ACL; Schema: mailproxy; Owner: -
@@ -6816,6 +6873,14 @@ GRANT ALL ON FUNCTION mailproxy.reroute(tenant_id text, to_account text, account
 
 REVOKE ALL ON FUNCTION mailproxy.resume(tenant_id text, account_id text, batch_code text, dry_run boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION mailproxy.resume(tenant_id text, account_id text, batch_code text, dry_run boolean) TO mailproxy_dba;
+
+--
+-- Name: FUNCTION retry_now(tenant_id text, account_id text, batch_code text, message_ids text[], reply_class text, dry_run boolean, max_messages integer); Type: ACL; Schema: mailproxy; Owner: -
+--
+
+REVOKE ALL ON FUNCTION mailproxy.retry_now(tenant_id text, account_id text, batch_code text, message_ids text[], reply_class text, dry_run boolean, max_messages integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION mailproxy.retry_now(tenant_id text, account_id text, batch_code text, message_ids text[], reply_class text, dry_run boolean, max_messages integer) TO mailproxy_dba;
+GRANT ALL ON FUNCTION mailproxy.retry_now(tenant_id text, account_id text, batch_code text, message_ids text[], reply_class text, dry_run boolean, max_messages integer) TO mailproxy_server;
 
 --
 -- Name: FUNCTION send_batch(messages jsonb, tenant_id text, default_priority text); Type: ACL; Schema: mailproxy; Owner: -
@@ -7207,6 +7272,7 @@ GRANT SELECT(account_id) ON TABLE mailproxy.account_token TO mailproxy_server;
 --
 
 GRANT SELECT(account_version) ON TABLE mailproxy.account_token TO mailproxy_dba;
+GRANT SELECT(account_version) ON TABLE mailproxy.account_token TO mailproxy_server;
 
 --
 -- Name: COLUMN account_token.serial; Type: ACL; Schema: mailproxy; Owner: -

@@ -75,6 +75,11 @@ const struct route routes[] = {
      "One message, what has happened to it, and why it is not sent yet.",
      .doc = "Without a tenant: of the one that has such a message, else of `default`.",
      .query = shapes_query_tenant, .answers = shapes_answers_message_detail},
+    {"POST", "/commands/requeue", AUTH_TENANT, ROUTE_JSON, requeue_post,
+     "Try again what was given up, or what is deferred.",
+     .doc = "Errors go out as if they had just come, with all their retries, to those recipients that do not have them; "
+            "deferred ones have their next attempt now. At most 10,000 for a request.",
+     .query = shapes_query_tenant, .in = &shape_requeue, .answers = shapes_answers_requeued},
     {"GET", "/queue", AUTH_TENANT, ROUTE_NO_BODY, backlog_get, "What each account has still to send.",
      .doc = "At most 1000 accounts, those with the most first.",
      .query = shapes_query_tenant, .answers = shapes_answers_queue},

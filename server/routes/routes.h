@@ -39,6 +39,7 @@ route_fn message_detail_get;
 route_fn cleanup_post;
 
 route_fn control_run_now;
+route_fn requeue_post;
 
 route_fn backlog_get;
 route_fn traffic_get;

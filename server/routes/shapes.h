@@ -61,6 +61,10 @@ extern const struct answer shapes_answers_messages_added[], shapes_answers_messa
 extern const struct shape shape_message;
 extern const struct answer shapes_answers_message_detail[];
 
+/* shapes_requeue.c */
+extern const struct shape shape_requeue;
+extern const struct answer shapes_answers_requeued[];
+
 /* shapes_figures.c */
 extern const struct field shapes_query_throughput[], shapes_query_errors[];
 extern const struct answer shapes_answers_queue[], shapes_answers_throughput[],

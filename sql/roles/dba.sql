@@ -30,4 +30,5 @@ GRANT INSERT, UPDATE, DELETE ON mailproxy.rule TO mailproxy_dba;
 GRANT INSERT, UPDATE, DELETE, TRUNCATE ON mailproxy.rate_bucket TO mailproxy_dba;
 GRANT EXECUTE ON FUNCTION mailproxy.create_partitions(integer), mailproxy.partition_holds(regclass) TO mailproxy_dba;
 GRANT EXECUTE ON FUNCTION mailproxy.cancel, mailproxy.pause, mailproxy.purge, mailproxy.reap_worker, mailproxy.reprioritise,
-                          mailproxy.requeue, mailproxy.reroute, mailproxy.resume, mailproxy.confirm_restore TO mailproxy_dba;
+                          mailproxy.requeue, mailproxy.reroute, mailproxy.resume, mailproxy.retry_now,
+                          mailproxy.confirm_restore TO mailproxy_dba;

@@ -12,4 +12,4 @@ GRANT SELECT ON mailproxy.account_counter, mailproxy.attempt, mailproxy.attempt_
 GRANT SELECT ON mailproxy.account_backlog, mailproxy.account_health, mailproxy.rate_status TO mailproxy_server;
 GRANT SELECT (tenant_id, account_id, account_version, retry_at), UPDATE (last_error, retry_at) ON mailproxy.account_token TO mailproxy_server; -- run-now, metrics
 GRANT USAGE ON SEQUENCE mailproxy.message_pk_seq TO mailproxy_server;
-GRANT EXECUTE ON FUNCTION mailproxy.create_partitions(integer) TO mailproxy_server;
+GRANT EXECUTE ON FUNCTION mailproxy.create_partitions(integer), mailproxy.requeue, mailproxy.retry_now TO mailproxy_server;

@@ -32,7 +32,7 @@ def two(served):
 PUBLIC = {"/health", "/ready", "/metrics", "/openapi.json"}
 ANY_TOKEN = {"/status", "/whoami"}
 TENANT = {"/account", "/accounts", "/account/{account_id}", "/messages", "/commands/add-messages", "/commands/delete-messages",
-          "/commands/cleanup-messages", "/commands/run-now", "/commands/suspend", "/commands/activate",
+          "/commands/cleanup-messages", "/commands/run-now", "/commands/suspend", "/commands/activate", "/commands/requeue",
           "/message/{id}", "/queue", "/throughput", "/errors", "/accounts/health"}
 TENANT_TOO = {"GET /tenant/{tenant_id}", "PUT /tenant/{tenant_id}"}
 # The rest is the admin's.

@@ -59,7 +59,7 @@ def requests(client):
 
 
 # Their bodies hold nothing secret: what they change is shown to everybody who may ask.
-WITHOUT_SECRETS = {"POST /commands/suspend", "POST /commands/activate", "POST /commands/cleanup-messages", "POST /commands/rules",
+WITHOUT_SECRETS = {"POST /commands/suspend", "POST /commands/activate", "POST /commands/cleanup-messages", "POST /commands/requeue", "POST /commands/rules",
                    "PATCH /commands/rules/{rule_id}", "DELETE /commands/rules/{rule_id}", "POST /commands/rules/preview"}
 
 

@@ -207,7 +207,7 @@ def test_a_long_list_of_ids_is_noted_by_its_beginning_and_length(db):
 def test_nobody_may_run_them_until_it_is_granted(db):
     assert db.sql("SELECT p.proname FROM pg_proc p WHERE p.pronamespace = 'mailproxy'::regnamespace AND p.prosecdef"
                   " AND has_function_privilege('public', p.oid, 'EXECUTE')"
-                  " AND p.proname = ANY ('{pause,resume,cancel,requeue,reroute,reprioritise,purge,reap_worker}')") == []
+                  " AND p.proname = ANY ('{pause,resume,cancel,requeue,reroute,reprioritise,retry_now,purge,reap_worker}')") == []
 
 
 # Each.
@@ -296,6 +296,38 @@ def test_a_message_without_its_content_is_not_requeued(db):
     assert act(db, "requeue", "'acme'") == (1, 0, 0, ["a"])
     assert "1 messages" in notices[0]
     assert message(db, "bare")["state"] == "error"
+
+
+def test_what_was_deferred_is_tried_now_and_what_its_sender_wants_later_is_not(db):
+    fail(db, "a", "b", "c", outcome="deferred", reply_code=450)
+    db.add("later", due_s=32503680000)
+    db.add("fresh")
+    before = everything(db)
+    assert call(db, "retry_now", "'acme', reply_class => '4xx'") == (3, 0, 0, ["a", "b", "c"])
+    assert everything(db) == before
+    woken(db)
+    assert act(db, "retry_now", "'acme', max_messages => 2") == (2, 0, 1, ["a", "b"])
+    assert woken(db)
+    assert queue(db, "a", "q.state::text", "q.due_at <= now()", "q.attempts") == ("ready", True, 1)
+    assert [queue(db, message_id, "q.state::text") for message_id in ("c", "later", "fresh")] == [("scheduled",), ("scheduled",), ("ready",)]
+    assert act(db, "retry_now", "'acme', message_ids => '{c,later,fresh}'")[0] == 1
+    assert act(db, "retry_now", "'acme'") == (0, 0, 0, [])
+    assert set(db.claim()) == {"a", "b", "c", "fresh"}
+    audit(db)
+
+
+def test_what_is_promoted_meanwhile_is_left_alone(db, pair):
+    fail(db, "a", "b", outcome="deferred")
+    done = []
+    promoting, acting = pair
+    promoting.begin()
+    promoting.sql("UPDATE mailproxy.queue SET state = 'ready' WHERE message_pk = (SELECT min(message_pk) FROM mailproxy.queue)")
+    later = Later(lambda: done.append(act(acting, "retry_now", "'acme'")))
+    wait_for(lambda: acting.is_waiting(db), "it to wait for the promotion")
+    promoting.commit()
+    later.join()
+    assert done[0][:3] == (1, 0, 1)
+    audit(db)
 
 
 def test_a_rerouted_message_goes_over_the_other_account(db):
