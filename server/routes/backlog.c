@@ -1,5 +1,5 @@
 /*
- * backlog.c - GET /queue: what each account has still to send.
+ * backlog.c - GET /queue: what each account has still to send, and what of it is suspended.
  */
 #include "server/http/object.h"
 #include "server/routes/routes.h"
@@ -38,12 +38,26 @@ static void backlog_append_row(const PGresult *res, int row, struct buf *out)
     object_close(&o);
 }
 
+static void backlog_append_suspended(const PGresult *res, struct buf *out)
+{
+    for (int i = 0; i < PQntuples(res); i++) {
+        struct object o;
+
+        if (i)
+            buf_append_char(out, ',');
+        o = object_open(out);
+        object_text(&o, "tenant_id", db_str(res, i, 0));
+        object_raw(&o, "batches", db_str(res, i, 1));
+        object_close(&o);
+    }
+}
+
 void backlog_get(struct request *req, struct reply *reply)
 {
     struct db_params p = {0};
     const char *tenant_id;
     struct db_conn *db;
-    PGresult *res = NULL;
+    PGresult *res = NULL, *suspended = NULL;
     struct error err;
     enum err rc;
 
@@ -53,6 +67,8 @@ void backlog_get(struct request *req, struct reply *reply)
     rc = request_db(req, &db, &err);
     if (!rc)
         rc = db_run(db, &SQL_LIST_BACKLOG, &p, &res, &err);
+    if (!rc)
+        rc = db_run(db, &SQL_LIST_SUSPENDED, &p, &suspended, &err);
     if (rc) {
         reply_error(reply, &err);
     } else {
@@ -64,7 +80,10 @@ void backlog_get(struct request *req, struct reply *reply)
                 buf_append_char(out, ',');
             backlog_append_row(res, i, out);
         }
+        buf_append_str(out, "],\"suspended\":[");
+        backlog_append_suspended(suspended, out);
         buf_append_str(out, "]}");
     }
+    PQclear(suspended);
     PQclear(res);
 }

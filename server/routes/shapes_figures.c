@@ -34,9 +34,16 @@ static const struct field shapes_backlog_fields[] = {
     {0},
 };
 static const struct shape shape_backlog = {"Backlog", "What an account has still to send.", .fields = shapes_backlog_fields};
+static const struct field shapes_suspended_fields[] = {
+    {"tenant_id", FIELD_TEXT, FIELD_REQUIRED, .doc = "Whose."},
+    {"batches", FIELD_TEXTS, FIELD_REQUIRED, .doc = "What is suspended; [\"*\"]: all of it."},
+    {0},
+};
+static const struct shape shape_suspended = {"Suspended", "What of a tenant is suspended.", .fields = shapes_suspended_fields};
 static const struct field shapes_queue_fields[] = {
     SHAPES_OK,
     {"accounts", FIELD_LIST, FIELD_REQUIRED, .shape = &shape_backlog, .doc = "Those with something to send, the most first."},
+    {"suspended", FIELD_LIST, FIELD_REQUIRED, .shape = &shape_suspended, .doc = "The tenants of whom something is suspended."},
     {0},
 };
 static const struct shape shape_queue = {"Queue", "What waits.", .fields = shapes_queue_fields};
