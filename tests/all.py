@@ -28,8 +28,8 @@ PLAIN = ("tests/packages", "tests/sql", "tests/tap", "tests/integration")
 SANITIZED = ("tests/sql/test_schema.py", "tests/sql/test_schema_objects.py", "tests/sql/test_roles_migration.py", "tests/integration")
 # Bad requests by the thousand: what they could do wrong the sanitizers see, and the plain programs answer the same.
 ONLY_SANITIZED = ("tests/integration/test_torture.py",)
-# Those of programs that are not ours, and one that runs the programs of build/.
-ONLY_PLAIN = ("tests/integration/test_bench.py", "tests/integration/test_nginx.py", "tests/integration/test_prometheus.py")
+# Those of programs that are not ours, a browser among them, and one that runs the programs of build/.
+ONLY_PLAIN = ("tests/integration/test_bench.py", "tests/integration/test_nginx.py", "tests/integration/test_page.py", "tests/integration/test_prometheus.py")
 
 
 class Sum:

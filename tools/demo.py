@@ -125,7 +125,11 @@ def demonstrate(url, sink_port, store):
         if entry["id"] in ids:
             print(f"   {json.dumps(entry, ensure_ascii=False)}")
     token = f" -H 'X-API-Token: {tenant.token}'"
+    admin = "with GMP_API_TOKEN as the admin" if os.environ.get("GMP_API_TOKEN") else "opens as the admin, because GMP_API_TOKEN is not set"
     print(f"""
+On the web page, {url}/
+   {admin}; with the token {tenant.token} as the tenant {TENANT}
+
 Look further (in another terminal{'' if HOME == os.path.join(ROOT, '.run') else f', with MAILPROXY_HOME={HOME}'}):
    curl -s{token} '{url}/messages?tenant_id={TENANT}' | jq .
    ./dev status     what runs, what is queued

@@ -172,6 +172,14 @@ home_url() {
     echo "http://$host:$(home_setting GMP_PORT)"
 }
 
+home_page_line() { # where the web page is, and what logs in there
+    if home_is_given GMP_API_TOKEN; then
+        echo "web page: $MAILPROXY_URL/ (log in with GMP_API_TOKEN, or a tenant's token)"
+    else
+        echo "web page: $MAILPROXY_URL/ (asks for no token, because GMP_API_TOKEN is not set)"
+    fi
+}
+
 home_print_exports() {
     local name
     for name in GMP_DATABASE_URL GMP_HOST GMP_PORT GMP_API_TOKEN MAIL_PROXY_ENCRYPTION_KEY MAILPROXY_HOME MAILPROXY_URL; do
@@ -277,6 +285,7 @@ home_cmd_up() {
     done
     for ((n = 1; n <= wanted; n++)); do home_start_worker "worker-$n"; done
     say "mailproxy is up: $wanted worker(s), home $H"
+    say "$(home_page_line)"
     echo "$MAILPROXY_URL"
 }
 
@@ -314,6 +323,7 @@ home_cmd_status() {
         home_pg_running "$MAILPROXY_PG_BASE" && echo "postgres: running, $MAILPROXY_PG_BASE/pg" || echo "postgres: not running"
     fi
     home_is_ready && echo "ready: yes, $MAILPROXY_URL" || echo "ready: no, $MAILPROXY_URL"
+    home_page_line
     psql -Xq "$GMP_DATABASE_URL" -c "SELECT state, count(*) AS messages, min(due_at)::timestamptz(0) AS oldest_due
                                        FROM mailproxy.queue GROUP BY state ORDER BY state" \
         -c "SELECT state, count(*) AS messages FROM mailproxy.message GROUP BY state ORDER BY state" 2>/dev/null || true
@@ -345,9 +355,12 @@ home_cmd_logs() {
 home_cmd_env() {
     H=$(home_directory)
     if home_pid server >/dev/null && [ -f "$H/settings" ]; then
+        # shellcheck source=/dev/null
+        . "$H/settings"
         grep '^export ' "$H/settings"
     else
         home_complete_settings "$(home_pg_url "$(home_pg_base)")"
         home_print_exports
     fi
+    echo "# $(home_page_line)"
 }

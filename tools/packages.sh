@@ -14,7 +14,7 @@ PACKAGES+=(
     postgresql-15 postgresql-client-15 pgbouncer openssl curl util-linux procps ca-certificates
     # test: unit tests, SQL, scripted and real SMTP peers, sanitizers, fuzzing, lint
     libcmocka-dev python3-pytest python3-pytest-xdist python3-psycopg python3-aiosmtpd python3-jsonschema
-    python3-prometheus-client postfix sasl2-bin libsasl2-modules prometheus nginx
+    python3-prometheus-client python3-selenium chromium chromium-driver postfix sasl2-bin libsasl2-modules prometheus nginx
     postgresql-15-pgtap libtap-parser-sourcehandler-pgtap-perl
     clang clang-format clang-tidy llvm libclang-rt-14-dev shellcheck pyflakes3
     # test: manual pages, the Debian package, the images

@@ -270,7 +270,8 @@ static void openapi_append_answer(struct object *o, int status, const char *doc,
     object_key(o, key);
     answer = object_open(o->out);
     object_text(&answer, "description", doc);
-    openapi_append_content(&answer, media_type ? media_type : "application/json", schema);
+    if (status != 304) /* which has no content */
+        openapi_append_content(&answer, media_type ? media_type : "application/json", schema);
     object_close(&answer);
 }
 

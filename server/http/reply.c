@@ -111,6 +111,7 @@ static const char *reply_reason(int status)
         int status;
         const char *reason;
     } reasons[] = {{200, "OK"},
+                   {304, "Not Modified"},
                    {307, "Temporary Redirect"},
                    {400, "Bad Request"},
                    {401, "Unauthorized"},
@@ -149,14 +150,15 @@ static void reply_append_head(struct reply *reply, struct buf *out)
 
     gmtime_r(&now, &tm);
     strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S GMT", &tm);
-    buf_printf(out,
-               "HTTP/1.1 %d %s\r\nDate: %s\r\nContent-Type: %s\r\nCache-Control: "
-               "no-store\r\n",
-               reply->status, reply_reason(reply->status), date, reply->content_type);
+    buf_printf(out, "HTTP/1.1 %d %s\r\nDate: %s\r\nCache-Control: %s\r\n", reply->status,
+               reply_reason(reply->status), date,
+               reply->cache_control ? reply->cache_control : "no-store");
+    if (reply->content_type)
+        buf_printf(out, "Content-Type: %s\r\n", reply->content_type);
     buf_append_str(out, reply->headers);
-    if (!reply->streaming)
+    if (!reply->streaming && reply->status != 304) /* whose length would be that of the 200 */
         buf_printf(out, "Content-Length: %zu\r\n", reply->body.len);
-    else if (!reply->http10)
+    if (reply->streaming && !reply->http10)
         buf_append_str(out, "Transfer-Encoding: chunked\r\n");
     if (reply_will_close(reply)) {
         buf_append_str(out, "Connection: close\r\n");

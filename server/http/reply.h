@@ -22,6 +22,7 @@ struct reply {
     struct mg_connection *conn; /* borrowed */
     int status;
     const char *content_type;           /* borrowed */
+    const char *cache_control;          /* borrowed; NULL: no-store */
     struct buf body;                    /* the whole answer, or what of a stream is not sent yet */
     char headers[REPLY_HEADERS_OCTETS]; /* "Name: value\r\n", besides the ones each answer has */
     char cause[ERROR_TEXT_OCTETS + 16]; /* for the log: why, in words the client does not see */
@@ -37,7 +38,7 @@ void reply_clear(struct reply *reply);
 
 /* A whole answer: sets the status, empties the body and returns it to be written. */
 struct buf *reply_json(struct reply *reply, int status);
-/* The same for what is no JSON. */
+/* The same for what is no JSON. 304 has no media type: NULL. */
 struct buf *reply_text(struct reply *reply, int status, const char *content_type);
 void reply_ok(struct reply *reply); /* 200 {"ok":true} */
 /* {"detail":"..."}. */

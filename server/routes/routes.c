@@ -24,6 +24,14 @@ const struct route routes[] = {
             "or as a Bearer token.",
      .answers = shapes_answers_metrics},
 
+    {"GET", "/", AUTH_PUBLIC, ROUTE_NO_BODY, page_get, "The web page.",
+     .doc = "For people; it asks the rest of this API with the token they log in with.",
+     .answers = shapes_answers_page},
+    {"GET", "/page/scripts/{script}", AUTH_PUBLIC, ROUTE_NO_BODY, page_get_script, "One of its scripts.",
+     .answers = shapes_answers_script},
+    {"GET", "/page/styles/{style}", AUTH_PUBLIC, ROUTE_NO_BODY, page_get_style, "One of its style sheets.",
+     .answers = shapes_answers_style},
+
     {"POST", "/tenant", AUTH_ADMIN, ROUTE_JSON, registration_post, "Create a tenant, or replace its fields.",
      .in = &shape_tenant_new, .answers = shapes_answers_registration},
     {"GET", "/tenants", AUTH_ADMIN, ROUTE_NO_BODY, tenants_list, "All tenants.",

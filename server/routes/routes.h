@@ -19,6 +19,10 @@ route_fn status_whoami;
 route_fn description_get;
 route_fn metrics_get;
 
+route_fn page_get;
+route_fn page_get_script;
+route_fn page_get_style;
+
 route_fn registration_post;
 route_fn registration_put;
 route_fn tenants_get;

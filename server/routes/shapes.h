@@ -29,6 +29,9 @@ extern const struct answer shapes_answers_health[], shapes_answers_ready[], shap
 extern const struct field shapes_query_tenant[];
 extern const struct shape shape_run_now;
 
+/* shapes_page.c */
+extern const struct answer shapes_answers_page[], shapes_answers_script[], shapes_answers_style[];
+
 /* shapes_metrics.c */
 extern const struct answer shapes_answers_metrics[];
 

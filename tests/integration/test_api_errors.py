@@ -40,7 +40,7 @@ def test_a_trailing_slash_is_sent_to_the_path_without_it_and_the_query_is_kept(s
         assert (answer.status, answer.headers["Location"], answer.body) == (307, path + query, b"")
 
 
-@pytest.mark.parametrize("path", ["/", "/nothing", "/accounts/x", "//accounts", "/accounts//", "/Accounts", "/account//", "/tenant//api-key",
+@pytest.mark.parametrize("path", ["/page", "/page/", "/page/scripts/nothing.js", "/page/scripts/index.html", "/index.html", "/nothing", "/accounts/x", "//accounts", "/accounts//", "/Accounts", "/account//", "/tenant//api-key",
                                   "/commands", "/commands/", "/tenant/x/y/z", "/a" * 300, "/messages%20", "/%61ccountz", "/../etc/passwd",
                                   "/accounts/.."])
 def test_an_unknown_path_is_404(served, path):
@@ -164,7 +164,7 @@ def test_without_the_database_health_is_fine_ready_says_why_and_all_else_is_503(
         ready = system.api.get("/ready")
         assert ready.status == 503 and len(ready.json["detail"]) > 10
         for operation in EVERY:
-            if operation.template in ("/health", "/openapi.json", "/metrics"):
+            if operation.template in ("/health", "/openapi.json", "/metrics", *FILES):
                 continue
             body = {"id": "a", "host": "h", "port": 25, "enabled": True, "name": "n", "messages": [message("m1")], "ids": ["m1"]}
             answer = system.api.request(operation.method, operation.path(), body=body if operation.needs_body else None)
@@ -185,7 +185,8 @@ def test_a_schema_that_is_not_this_programs_makes_it_not_ready(new_system):
 # Which fault is told: syntax, then the token, then the fields, then what the request asks for.
 
 WITH_BODY = [o for o in EVERY if o.takes_body and o.template != "/commands/run-now"]
-NO_PUBLIC = [o for o in EVERY if o.template not in ("/health", "/ready", "/metrics", "/openapi.json")]
+FILES = ("/", "/page/scripts/{script}", "/page/styles/{style}")
+NO_PUBLIC = [o for o in EVERY if o.template not in ("/health", "/ready", "/metrics", "/openapi.json", *FILES)]
 
 
 @pytest.fixture(scope="module")

@@ -29,7 +29,7 @@ def two(served):
 
 # The table of who may call what, for every operation that is described.
 
-PUBLIC = {"/health", "/ready", "/metrics", "/openapi.json"}
+PUBLIC = {"/health", "/ready", "/metrics", "/openapi.json", "/", "/page/scripts/{script}", "/page/styles/{style}"}
 ANY_TOKEN = {"/status", "/whoami"}
 TENANT = {"/account", "/accounts", "/account/{account_id}", "/messages", "/commands/add-messages", "/commands/delete-messages",
           "/commands/cleanup-messages", "/commands/run-now", "/commands/suspend", "/commands/activate", "/commands/requeue",

@@ -201,7 +201,7 @@ def test_paths_that_lead_nowhere(bench, case):
     if status == 404:
         assert answer.detail == "Not Found"
     if status == 307:
-        assert answer.headers["Location"] == path.decode().rstrip("/")
+        assert answer.headers["Location"] == (path.decode().rstrip("/") or "/")
 
 
 # ---- methods, header fields, tokens ---------------------------------------------------------------------------------
@@ -227,6 +227,8 @@ def test_header_fields_that_mean_nothing_change_nothing(bench, case):
     for route in ROUTES:
         body = route.empty_body()
         plain = bench.ask(route.method, route.path(), body)
+        if "ETag" in plain.headers and case[0][0] == "If-None-Match":
+            continue  # test_page_files.py is about what it means there
         answer = bench.ask(route.method, route.path(), body, case)
         assert answer.status == plain.status, (route, answer)
         assert answer.headers["Content-Type"] == plain.headers["Content-Type"], (route, answer)

@@ -225,7 +225,7 @@ PATH_VALUES = {
 }
 # Whole paths that are no endpoint's: 404, or what is said.
 PATHS = {
-    "root": (b"/", 404), "slashes": (b"//", 404), "many-slashes": (b"/" * 1000, 404), "dots": (b"/..", 404),
+    "slashes": (b"//", 307), "many-slashes": (b"/" * 1000, 404), "dots": (b"/..", 404),
     "passwd": (b"/../../../../etc/passwd", 404),
     "dot": (b"/.", 404), "dot-health": (b"/./health", 404), "over-health": (b"/x/../health", 404),
     "slash-health": (b"//health", 404), "health-dot": (b"/health/.", 404),

@@ -52,6 +52,9 @@ def check(method, path, answer):
     if str(answer.status) not in responses:
         assert answer.status in TRANSPORT, f"{method} {path}: {answer} is not described"
         return
+    if "content" not in responses[str(answer.status)]:
+        assert answer.body == b"" and "Content-Type" not in answer.headers, f"{method} {path}: {answer} is to have no content"
+        return
     (media_type, media), = responses[str(answer.status)]["content"].items()
     content_type = answer.headers.get("Content-Type")
     assert content_type == media_type, f"{method} {path}: {content_type} is not {media_type}"

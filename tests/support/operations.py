@@ -4,7 +4,8 @@ import re
 
 from . import described
 
-PATH_VALUES = {"rule_id": "999"}  # of other parameters: something that nobody has
+# Of other parameters: something that nobody has.
+PATH_VALUES = {"rule_id": "999", "script": "main.js", "style": "page.css"}
 
 
 class Operation:
