@@ -4,6 +4,7 @@
 #include "server/http/file.h"
 
 #include <civetweb.h>
+#include <stdbool.h>
 #include <string.h>
 #include <strings.h>
 
@@ -29,7 +30,8 @@ static bool file_allows(const char *item, size_t len, const char *coding)
     return !file_is_zero(quality + 2, strcspn(quality + 2, "," FILE_BLANKS));
 }
 
-bool file_takes_gzip(const char *accept_encoding)
+/* Does an Accept-Encoding (NULL: none) allow gzip? RFC 9110 12.5.3. */
+static bool file_takes_gzip(const char *accept_encoding)
 {
     for (const char *p = accept_encoding; p && *p;) {
         size_t len;
@@ -43,7 +45,8 @@ bool file_takes_gzip(const char *accept_encoding)
     return false;
 }
 
-bool file_is_named(const char *if_none_match, const char *etag)
+/* Does an If-None-Match (NULL: none) name this tag? Compared weakly, as RFC 9110 13.1.2 wants. */
+static bool file_is_named(const char *if_none_match, const char *etag)
 {
     size_t wanted = strlen(etag);
 

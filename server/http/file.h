@@ -7,7 +7,6 @@
 #ifndef SERVER_HTTP_FILE_H
 #define SERVER_HTTP_FILE_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "server/http/reply.h"
@@ -24,10 +23,5 @@ struct file {
 
 /* 200 with the file in a form that the client takes, or 304 where it has that form already. */
 void file_answer(const struct file *file, struct reply *reply);
-
-/* Does an Accept-Encoding (NULL: none) allow gzip? RFC 9110 12.5.3. */
-bool file_takes_gzip(const char *accept_encoding);
-/* Does an If-None-Match (NULL: none) name this tag? Compared weakly, as RFC 9110 13.1.2 wants. */
-bool file_is_named(const char *if_none_match, const char *etag);
 
 #endif

@@ -24,7 +24,7 @@ const places = [document.querySelector("dialog[open]"), document].filter(Boolean
 for (const place of places) {
   const found = [...place.querySelectorAll("button, a, summary, input[type=checkbox], label.form-check-label")]
     .find((e) => (named(e) || e.labels && [...e.labels].some(named)) && e.getClientRects().length && !e.disabled);
-  found?.scrollIntoView({ block: "center" }); // not below the bar
+  found?.scrollIntoView({ block: "center", behavior: "instant" }); // not below the bar
   if (found || place !== document) return found ?? null;
 }
 return null;
