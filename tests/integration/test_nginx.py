@@ -108,6 +108,15 @@ def test_it_is_reached_below_a_prefix_as_well_and_ids_stay_as_they_are_written(q
     assert quiet_front.get("/mailproxyhealth").status == 404
 
 
+def test_the_web_page_and_what_it_is_made_of_are_there_below_the_prefix(quiet_front):
+    page = quiet_front.get("/mailproxy/")
+    assert (page.status, page.body) == (200, quiet_front.get("/").body)
+    assert "script-src 'self'" in page.headers["content-security-policy"]
+    parts = re.findall(r'(?:href|src)="(page/[^"]+)"', page.body.decode())
+    assert len(parts) > 3
+    assert [part for part in parts if quiet_front.get("/mailproxy/" + part).status != 200] == []
+
+
 @pytest.mark.parametrize("path", ["/metrics", "/metrics/", "/metrics?x=1", "/%6Detrics", "//metrics", "/x/../metrics", "/./metrics", "/metrics%2F",
                                   "/mailproxy/metrics", "/mailproxy//metrics", "/mailproxy/%6detrics", "/mailproxy/mailproxy/metrics", "/metrics%0a"])
 def test_figures_are_for_nobody_who_comes_this_way(quiet_front, path):
