@@ -49,7 +49,8 @@ def test_what_is_to_be_tested_where_is_there():
 
 def test_each_kind_of_change_has_its_heading():
     headings = re.findall(r"^## (.*)$", read("CONTRIBUTING.md"), re.M)
-    assert headings == ["A setting", "An endpoint", "A migration", "A stage of the worker", "A metric", "A view", "An alert"]
+    assert headings == ["A setting", "An endpoint", "A migration", "A stage of the worker", "A metric", "A view", "An alert",
+                        "A dependency, or a version"]
 
 
 def test_the_changelog_tells_of_the_version_that_is_built():

@@ -220,9 +220,10 @@ class Chroot:
     def boot(self, mounts):
         """systemd as its first process, up to basic.target. `mounts`: {directory: directory of the host}, below /run."""
         script = f"""
-            cgroups=$(findmnt -n -t cgroup2 -o TARGET | head -n 1)
-            mkdir "$cgroups/$3"
-            echo $$ >"$cgroups/$3"/cgroup.procs
+            mkdir "$1.cgroup" # of its own, wherever the host has its
+            mount -t cgroup2 cgroup2 "$1.cgroup"
+            mkdir "$1.cgroup/$3"
+            echo $$ >"$1.cgroup/$3/cgroup.procs"
             exec unshare --mount --pid --fork --kill-child --cgroup --uts --ipc sh -euc '
                 read -r pid rest </proc/self/stat
                 mount --rbind "$1" "$1"
@@ -275,9 +276,9 @@ class Machine:
 
     def forget(self):
         """Its cgroups, once its processes are gone."""
-        script = 'cd "$(findmnt -n -t cgroup2 -o TARGET | head -n 1)"; find "$1" -depth -type d -exec rmdir {} +'
-        wait_for(lambda: subprocess.run([*AS_ROOT, "sh", "-c", script, "forget", self.cgroup], check=False, capture_output=True).returncode == 0,
-                 "the end of the system's processes")
+        script = 'mount -t cgroup2 cgroup2 "$1"; find "$1/$2" -depth -type d -exec rmdir {} +'
+        command = [*AS_ROOT, "unshare", "--mount", "sh", "-euc", script, "forget", self.chroot.chroots.directory, self.cgroup]
+        wait_for(lambda: subprocess.run(command, check=False, capture_output=True).returncode == 0, "the end of the system's processes")
 
 
 class Started:
