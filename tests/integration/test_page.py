@@ -45,13 +45,13 @@ def page(chromium, scene):
 
 @pytest.fixture
 def admin(page, scene):
-    page.open(page.url, scene.system.api.token)
+    page.again(page.url, scene.system.api.token)
     return page
 
 
 @pytest.fixture
 def acme(page, scene):
-    page.open(page.url, scene.acme.token)
+    page.again(page.url, scene.acme.token)
     return page
 
 
@@ -534,6 +534,19 @@ def test_it_works_below_a_prefix(page, scene):
     finally:
         page.driver.get("about:blank")
         proxy.close()
+
+
+def test_what_one_answer_fails_to_give_is_told_and_the_rest_is_there(page, scene):
+    proxy = PrefixProxy(scene.system.api.url, broken=("/throughput", "/errors"))
+    try:
+        page.open(proxy.url, scene.system.api.token)
+        page.wait_row("metered", "acme")
+        assert page.texts("main .problem") == ["This cannot be shown: not now"] * 2
+        assert not page.text("#lost")
+    finally:
+        page.driver.get("about:blank")
+        proxy.close()
+    assert all("503" in complaint for complaint in page.complaints())
 
 
 def test_a_connection_that_is_lost_is_told_and_found_again(admin, scene):

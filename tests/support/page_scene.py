@@ -25,7 +25,7 @@ MOVE = [
            END LOOP;
        END $$""",
     "UPDATE mailproxy.message_body b SET created_at = b.created_at - m.back FROM moved m WHERE b.message_pk = m.message_pk",
-    """UPDATE mailproxy.attempt a SET ended_at = a.ended_at - m.back, queue_ms = 15 - 60 * ln((1 + m.message_pk * 31 % 100) / 101.0)
+    """UPDATE mailproxy.attempt a SET ended_at = a.ended_at - m.back, queue_ms = 30 + m.message_pk * 7919 % 40 + CASE WHEN m.message_pk % 12 = 0 THEN 70 ELSE 0 END
          FROM moved m WHERE a.message_pk = m.message_pk""",
     "UPDATE mailproxy.event e SET created_at = e.created_at - m.back, event_at = e.event_at - m.back FROM moved m WHERE e.message_pk = m.message_pk",
     "UPDATE mailproxy.message x SET created_at = x.created_at - m.back, finished_at = x.finished_at - m.back FROM moved m WHERE x.message_pk = m.message_pk",
