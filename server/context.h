@@ -12,6 +12,7 @@ struct gather;
 struct metrics;
 struct notifier;
 struct traffic;
+struct turnstile;
 
 struct context {
     const struct config *config;
@@ -23,7 +24,8 @@ struct context {
     struct notifier *notifier;
     struct traffic *traffic;
     struct metrics *metrics;
-    int64_t started_us; /* since the epoch */
+    struct turnstile *looks; /* for request_db_to_look() */
+    int64_t started_us;      /* since the epoch */
 };
 
 #endif

@@ -23,11 +23,16 @@
 #include "server/notifier.h"
 #include "server/routes/metrics.h"
 #include "server/routes/routes.h"
+#include "server/turnstile.h"
 #include "sql/statements.h"
 
 #define SERVE_APPLICATION_NAME "mailproxy-server"
 
-enum { SERVE_PARTITIONS_S = 10, SERVE_POOL_WAIT_MS = 1000 };
+enum {
+    SERVE_PARTITIONS_S = 10,
+    SERVE_POOL_WAIT_MS = 1000,
+    SERVE_LOOKS_SHARE = 4, /* of so many connections one may be somebody's who looks */
+};
 
 /* Workers make them as well; but messages are taken while no worker runs, be it for weeks, and none
  * may find that there is no room for it. */
@@ -139,6 +144,13 @@ static enum err serve_gather(struct context *context, struct error *err)
     return rc;
 }
 
+static uint32_t serve_count_looks(const struct config *config)
+{
+    int64_t count = config->db_pool_size / SERVE_LOOKS_SHARE;
+
+    return count > 0 ? (uint32_t)count : 1;
+}
+
 enum err serve_run(const struct config *config, struct error *err)
 {
     struct context context = {.config = config, .started_us = clock_wall_us()};
@@ -163,10 +175,13 @@ enum err serve_run(const struct config *config, struct error *err)
     if (!rc)
         rc = metrics_new(&context.metrics, err);
     if (!rc)
+        rc = turnstile_new(serve_count_looks(config), &context.looks, err);
+    if (!rc)
         rc = listener_new(&context, routes, &listener, err);
     if (!rc)
         serve_wait(&signals, config, context.pool);
     listener_free(listener);
+    turnstile_free(context.looks);
     metrics_free(context.metrics);
     traffic_free(context.traffic);
     notifier_free(context.notifier);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "server/http/shape.h"
+#include "server/turnstile.h"
 
 static int request_hex(char c)
 {
@@ -153,11 +154,27 @@ enum err request_db(struct request *req, struct db_conn **ret, struct error *err
     return ERR_OK;
 }
 
+enum err request_db_to_look(struct request *req, struct db_conn **ret, struct error *err)
+{
+    if (!req->looking) {
+        enum err rc =
+            turnstile_enter(req->context->looks, req->context->config->db_pool_wait_ms, err);
+
+        if (rc)
+            return rc;
+        req->looking = true;
+    }
+    return request_db(req, ret, err);
+}
+
 void request_give_db(struct request *req)
 {
     if (req->db)
         db_pool_give(req->context->pool, req->db);
     req->db = NULL;
+    if (req->looking)
+        turnstile_leave(req->context->looks);
+    req->looking = false;
 }
 
 bool request_may_use(const struct request *req, const char *tenant_id)

@@ -36,6 +36,7 @@ struct request {
     cJSON *params; /* owned; an object of the path's parameters */
     cJSON *body;   /* owned; NULL: none, or not asked for */
     struct caller caller;
+    bool looking;       /* it has a place in the turnstile, until it gives back the connection */
     struct db_conn *db; /* taken when first asked for, given back when the handler returned */
 };
 
@@ -49,6 +50,10 @@ void request_drop_body(struct request *req); /* it is answered */
 
 /* The request's database connection, from the pool; borrowed. ERR_LIMIT or ERR_DB_GONE: 503. */
 enum err request_db(struct request *req, struct db_conn **ret, struct error *err) MUST_CHECK;
+/* The same for what may take the database long: a quarter of the connections serve these, and who
+ * finds none of them free waits, then fails (ERR_LIMIT). For a request's first use of one. */
+enum err request_db_to_look(struct request *req, struct db_conn **ret,
+                            struct error *err) MUST_CHECK;
 void request_give_db(struct request *req); /* before something slow; request_db() takes one again */
 
 /*

@@ -88,7 +88,7 @@ void account_health_get(struct request *req, struct reply *reply)
     if (!request_tenant(req, NULL, &tenant_id, reply))
         return;
     db_param_text(&p, tenant_id);
-    rc = request_db(req, &db, &err);
+    rc = request_db_to_look(req, &db, &err);
     if (!rc)
         rc = db_run(db, &SQL_LIST_ACCOUNT_HEALTH, &p, &res, &err);
     if (rc) {

@@ -51,7 +51,7 @@ void errors_get(struct request *req, struct reply *reply)
         return;
     db_param_text(&p, tenant_id);
     db_param_int(&p, value_int(req->query, "hours", ERRORS_HOURS));
-    rc = request_db(req, &db, &err);
+    rc = request_db_to_look(req, &db, &err);
     if (!rc)
         rc = db_run(db, &SQL_LIST_ERRORS, &p, &res, &err);
     if (rc) {

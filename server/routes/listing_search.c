@@ -33,7 +33,7 @@ static enum err listing_search_exact(struct request *req, const struct listing_s
     struct db_params p = {0};
     struct db_conn *db;
     PGresult *res = NULL;
-    enum err rc = request_db(req, &db, err);
+    enum err rc = request_db_to_look(req, &db, err);
 
     db_param_text(&p, tenant_id);
     db_param_text(&p, search->sought);
@@ -53,7 +53,7 @@ static enum err listing_search_page(struct request *req, struct listing_search *
     struct db_params p = {0};
     struct db_conn *db;
     PGresult *res = NULL;
-    enum err rc = request_db(req, &db, err);
+    enum err rc = request_db_to_look(req, &db, err);
     int count;
 
     db_param_text(&p, tenant_id);

@@ -106,7 +106,7 @@ void requeue_post(struct request *req, struct reply *reply)
     requeue_read_body(req->body, &r);
     rc = db_array_check(&r.ids, &err);
     if (!rc)
-        rc = request_db(req, &db, &err);
+        rc = request_db_to_look(req, &db, &err);
     if (!rc)
         rc = transaction_run(db, requeue_run, &r, &err);
     if (rc)

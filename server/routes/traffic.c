@@ -90,7 +90,7 @@ void traffic_get(struct request *req, struct reply *reply)
     db_param_int(&p, value_int(req->query, "hours", TRAFFIC_HOURS));
     db_param_int(&p, bucket_s);
     db_param_int(&p, TRAFFIC_COUNT_MAX);
-    rc = request_db(req, &db, &err);
+    rc = request_db_to_look(req, &db, &err);
     if (!rc)
         rc = db_run(db, &SQL_READ_TRAFFIC, &p, &res, &err);
     if (rc) {

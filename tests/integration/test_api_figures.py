@@ -1,5 +1,8 @@
 """How it goes, in figures: GET /queue, /throughput, /errors and /accounts/health."""
 
+import threading
+
+import psycopg
 import pytest
 from support.programs import epoch, message
 from support.queue_sql import change_queue_row
@@ -273,3 +276,37 @@ def test_all_warnings_are_told(acme):
     acme.system.rows("UPDATE mailproxy.account SET tls_client_cert = 'x', tls_client_key_sealed = 'x', tls_client_key_key_id = 'k',"
                      " tls_client_cert_expires_at = now() WHERE tenant_id = %s", acme.tenant_id)
     assert health(acme)["warnings"] == ["the server's certificate is not verified", "the client certificate has expired"]
+
+
+# ---- all of them
+
+LOOKS = [("GET", "/queue"), ("GET", "/throughput"), ("GET", "/errors"), ("GET", "/accounts/health"), ("GET", "/messages?search=x"),
+         ("POST", "/commands/requeue")]
+
+
+def look(api, method, path):
+    return api.request(method, path, body={"status": "error"} if method == "POST" else None)
+
+
+def test_who_looks_keeps_no_mail_waiting(new_system):
+    """One of four connections is for looking: while somebody has it, others wait for it, and nobody else does."""
+    system = new_system(workers=0, GMP_DB_POOL_SIZE=4, GMP_DB_POOL_WAIT_MS=200)
+    tenant = system.add_tenant()
+    assert tenant.post("/account", {"id": "main", "host": "127.0.0.1", "port": 9}).status == 200
+    first = []
+    with psycopg.connect(system.database_url) as conn:
+        conn.execute("LOCK TABLE mailproxy.attempt IN ACCESS EXCLUSIVE MODE")
+        looking = threading.Thread(target=lambda: first.append(tenant.get("/errors")))
+        looking.start()
+        wait_for(lambda: system.value("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"),
+                 "the first to look")
+        for method, path in LOOKS:
+            answer = look(tenant, method, path)
+            assert (answer.status, answer.headers["Retry-After"] is not None) == (503, True), (path, answer)
+        tenant.enqueue(message("m1"))
+        assert [m["id"] for m in tenant.messages()] == ["m1"]
+        assert tenant.get("/whoami").status == 200
+    looking.join()
+    assert first[0].status == 200
+    for method, path in LOOKS:
+        assert look(tenant, method, path).status == 200, path
