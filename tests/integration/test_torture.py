@@ -227,7 +227,7 @@ def test_header_fields_that_mean_nothing_change_nothing(bench, case):
     for route in ROUTES:
         body = route.empty_body()
         plain = bench.ask(route.method, route.path(), body)
-        if "ETag" in plain.headers and case[0][0] == "If-None-Match":
+        if "ETag" in plain.headers and "If-None-Match" in dict(case):
             continue  # test_page_files.py is about what it means there
         answer = bench.ask(route.method, route.path(), body, case)
         assert answer.status == plain.status, (route, answer)
