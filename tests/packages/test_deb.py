@@ -62,26 +62,46 @@ class Service:
         return self.machine.run("systemctl", "show", "--value", f"--property={name}", self.unit).strip()
 
 
-def test_from_the_package_to_a_mail_and_back(place, handed, cluster, smtp_sink):
-    system = place.new("deb")
-    system.take(os.path.join(handed, "build-usr-src-packages.tar"), "/root/packages")
-    system.run("apt-get", "update", "-qq")
-    system.run("sh", "-c", "apt-get install -y -qq /root/packages/mailproxy_*.deb")
+def commands(heading):
+    """What the document says to type, line by line; of Docker elsewhere."""
+    with open(os.path.join(ROOT, "docs", "install.md"), encoding="utf-8") as f:
+        section = f.read().split(f"## {heading}\n", 1)[1].split("\n## ", 1)[0]
+    block = re.search(r"(?:^    .*\n)+", section, re.M).group(0)
+    return [line.split(" #")[0].strip() for line in block.splitlines() if "docker" not in line]
+
+
+def install(place, handed):
+    """A Debian with nothing but systemd, in which the document's first lines are typed, up to those that start the services."""
+    chroot = place.new("deb")
+    chroot.run("apt-get", "update", "-qq")
+    chroot.run("apt-get", "install", "-y", "-qq", "systemd-sysv")
+    chroot.take(os.path.join(handed, "build-usr-src-packages.tar"), "/srv/packages")
+    chroot.write("/etc/apt/apt.conf.d/91test", 'APT::Get::Assume-Yes "true"; quiet "1";')
+    chroot.write("/etc/postgresql-common/createcluster.conf", "listen_addresses = ''")  # the network is shared with others
+    machine = chroot.boot()
+    machine.run("rm", "-f", "/usr/sbin/policy-rc.d")
+    typed = commands("From the Debian package to the first mail")
+    assert typed[-1].startswith("systemctl enable --now ")
+    for line in typed[:-1]:
+        machine.type(line)
+    return chroot, machine, typed[-1]
+
+
+def test_from_the_package_to_a_mail_and_back(place, handed, smtp_sink):
+    system, machine, start = install(place, handed)
     check_that_secrets_are_for_the_programs_alone(system)
     check_manuals_and_documents(system)
     check_that_systemd_has_nothing_against_the_units(system)
     check_that_each_service_is_as_closed_as_the_document_says(system)
 
-    os.chmod(cluster.directory, 0o711)  # the programs reach its socket as the user mailproxy
-    cluster.create_database("mailproxy")
-    machine = system.boot({"/run/postgresql": cluster.directory})
-    port = free_port()
-    machine.run("rm", "/usr/sbin/policy-rc.d")
-    machine.run("sed", "-i", f"s/^GMP_PORT=.*/GMP_PORT={port}/", "/etc/mailproxy/mailproxy.env")
+    # Where this host has 5432 or 8000 in use.
+    port, database_port = free_port(), machine.run("pg_lsclusters", "--no-header").split()[2]
+    machine.run("sed", "-i", f"s/^GMP_PORT=.*/GMP_PORT={port}/; /^GMP_DATABASE_URL=/s/$/\\&port={database_port}/", "/etc/mailproxy/mailproxy.env")
 
-    units = ["mailproxy-server.service", "mailproxy-worker@1.service", "mailproxy-worker@2.service"]
+    units = ["mailproxy-server.service", *[f"mailproxy-worker@{n}.service" for n in (1, 2, 3)]]
     services = [Service(machine, unit) for unit in units]
-    machine.run("systemctl", "enable", "--now", *units)
+    machine.type(start)
+    machine.type(commands("Several workers")[0])
     token = machine.run("cat", "/etc/mailproxy/api_token").strip()
     send_one(f"http://127.0.0.1:{port}", token, smtp_sink.port, services)
     assert smtp_sink.count() == 1
@@ -93,13 +113,14 @@ def test_from_the_package_to_a_mail_and_back(place, handed, cluster, smtp_sink):
     # An upgrade starts anew what runs, and keeps what was set and made.
     kept = [machine.run("cat", f"/etc/mailproxy/{name}") for name in CONFIGURATION]
     before = [service.show("MainPID") for service in services]
-    machine.run("sh", "-c", "dpkg --install /root/packages/mailproxy_*.deb")
+    machine.run("sh", "-c", "dpkg --install /srv/packages/mailproxy_*.deb")  # the version is the same, for which apt would do nothing
     assert all(service.alive() and service.show("MainPID") not in before for service in services)
 
-    machine.run("dpkg", "--remove", "mailproxy")
+    remove, purge = commands("Uninstalling")
+    machine.type(remove)
     assert not any(service.alive() for service in services)
     assert kept == [machine.run("cat", f"/etc/mailproxy/{name}") for name in CONFIGURATION]
-    machine.run("dpkg", "--purge", "mailproxy")
-    elsewhere = " ".join(f"-path {path} -prune -o" for path in ("/proc", "/sys", "/dev", "/run", "/root/packages", "/var/cache/apt"))
+    machine.type(purge)
+    elsewhere = " ".join(f"-path {path} -prune -o" for path in ("/proc", "/sys", "/dev", "/run", "/srv/packages", "/var/cache/apt"))
     assert machine.run("sh", "-c", f"find / {elsewhere} '(' -name '*mailproxy*' -o -nouser -o -nogroup ')' -print") == ""
     assert machine.run("sh", "-c", "grep -rl --exclude='*-' mailproxy /etc || true") == ""

@@ -217,8 +217,8 @@ class Chroot:
         with open(log, "ab") as f:
             return Started(self.chroots, subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=f, stderr=f), pid_file, log)
 
-    def boot(self, mounts):
-        """systemd as its first process, up to basic.target. `mounts`: {directory: directory of the host}, below /run."""
+    def boot(self):
+        """systemd as its first process, up to multi-user.target."""
         script = f"""
             mkdir "$1.cgroup" # of its own, wherever the host has its
             mount -t cgroup2 cgroup2 "$1.cgroup"
@@ -231,7 +231,6 @@ class Chroot:
                 {MOUNT_PROC}
                 {MOUNT_DEV}
                 mount -t tmpfs -o mode=755 tmpfs run
-                {"; ".join(f"mkdir -p .{inside}; mount --bind {host} .{inside}" for inside, host in mounts.items())}
                 mount -t sysfs -o ro sysfs sys
                 mount -t cgroup2 cgroup2 sys/fs/cgroup
                 echo "$pid" >"$2"
@@ -239,7 +238,7 @@ class Chroot:
                 cd /
                 umount -l mnt
                 exec setpriv --bounding-set={NOT_ALLOWED} env -i container=chroot PATH=/usr/sbin:/usr/bin \
-                    /lib/systemd/systemd --unit=basic.target --show-status=0' boot "$1" "$2"
+                    /lib/systemd/systemd --unit=multi-user.target --show-status=0' boot "$1" "$2"
         """
         machine = Machine(self)
         machine.start(script)
@@ -265,11 +264,15 @@ class Machine:
             return chroots.inside("sh", "-c", 'cat "$1" 2>/dev/null || true', "pid", pid_file).strip()
 
         self.enter = [*AS_ROOT, "nsenter", f"--target={wait_for(pid, 'systemd to begin')}", "--mount", "--pid", "--cgroup", "--uts", "--ipc", "--root",
-                      "--wd=/", "--", "env", "-i", *[f"{k}={v}" for k, v in ENVIRONMENT.items()]]
-        wait_for(lambda: self.state("basic.target") == "active", "the system to be up", timeout=60)
+                      "--wdns=/", "--", "env", "-i", *[f"{k}={v}" for k, v in ENVIRONMENT.items()]]
+        wait_for(lambda: self.state("multi-user.target") == "active", "the system to be up", timeout=60)
 
     def run(self, *argv, **options):
         return run(*self.enter, *argv, **options)
+
+    def type(self, line):
+        """What somebody types in the folder with the packages."""
+        return self.run("sh", "-c", f"cd /srv/packages; {line}", what=line)
 
     def state(self, unit):
         return self.run("sh", "-c", 'systemctl is-active "$1" || true', "state", unit).strip()
