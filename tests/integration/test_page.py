@@ -135,6 +135,9 @@ def test_charts_tell_what_came_and_went(admin, scene):
     assert totals("chart-throughput")["Sent"] <= sent and totals("chart-throughput")["Errors"] > 10
     assert totals("chart-latency")["Median"] > 0
     assert re.search(r"In the last 6 hours \d+.* messages were accepted", admin.script("return document.getElementById('chart-throughput').getAttribute('aria-label')"))
+    admin.press("By the hour")
+    by_hour = admin.texts("details[open] tbody td:nth-child(3)")
+    assert 6 <= len(by_hour) <= 7 and sum(map(int, by_hour)) == totals("chart-throughput")["Sent"]
     admin.fill("hours", "1")
     wait_for(lambda: totals("chart-throughput")["Sent"] < sent / 2, "the chart of the last hour")
     assert "hours=1" in admin.script("return location.hash")
@@ -576,6 +579,14 @@ def test_a_server_without_an_admin_token_opens_at_once(page, new_system):
     page.open(system.api.url + "/")
     page.wait_text("Queue by account")
     assert page.texts("#top nav a")[-1] == "Tenants"
+    page.press("Suspend all")
+    page.press("Suspend")
+    page.wait_done("The whole service is suspended")
+    page.wait_text("The whole service is suspended", ".suspensions")
+    page.press("Activate the service")
+    page.press("Activate")
+    page.wait_done("The whole service is active")
+    wait_for(lambda: not page.texts(".suspensions"), "nothing to be suspended")
     tenant = system.add_tenant("acme")
     page.press("Log in")
     page.fill("token", tenant.token)

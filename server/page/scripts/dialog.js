@@ -24,7 +24,10 @@ function open(...nodes) {
   return new Promise((resolve) => dialog.addEventListener("close", resolve, { once: true }));
 }
 
-dialog.addEventListener("close", () => dialog.replaceChildren()); // a new token, say, is gone with it
+dialog.addEventListener("close", () => {
+  dialog.replaceChildren(); // a new token, say, is gone with it
+  if (document.activeElement === document.body) document.getElementById("main").focus(); // what was pressed is gone: a row that was deleted
+});
 
 /* What was done: the same dialog, with nothing left but to close it. */
 function showDone(title, texts) {

@@ -2,6 +2,7 @@
 import { Failure } from "./api.js";
 
 const EVERY_MS = 3000;
+const SHARE = 10; // of the time at most a tenth is spent on answers: what is large is asked for less often
 const LONGEST_MS = 30000;
 
 let refresh = null; // of the view that is shown
@@ -18,13 +19,15 @@ async function ask() {
   const mine = ++turn;
   clearTimeout(timer);
   if (!refresh || document.hidden) return;
+  const began = performance.now();
   try {
     const draw = await refresh();
+    const took = performance.now() - began;
     if (mine !== turn) return;
     draw();
     failures = 0;
     onState({ lost: false });
-    timer = setTimeout(ask, draw.every_ms ?? EVERY_MS);
+    timer = setTimeout(ask, Math.max(EVERY_MS, took * SHARE));
   } catch (error) {
     if (mine !== turn) return;
     if (!(error instanceof Failure)) console.error(error); // a mistake of this page
@@ -36,7 +39,7 @@ async function ask() {
 
 const wait = () => Math.min(EVERY_MS * 2 ** failures, LONGEST_MS);
 
-/* Follow a view: `asked` gets its answers and resolves to what draws them; an every_ms of that function says when to ask again. */
+/* Follow a view: `asked` gets its answers and resolves to what draws them. It is called at once. */
 export function follow(asked) {
   refresh = asked;
   failures = 0;

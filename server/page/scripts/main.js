@@ -81,13 +81,12 @@ function logOut() {
 /* Who we are may change while we look, and so may the state of the service. */
 async function whoAndWhat(asked) {
   const [draw, who] = await Promise.all([asked(), whoIs(session.token)]);
-  const drawn = () => {
+  return () => {
     session.who = who;
     skew = who.now_ts - Date.now() / 1000;
     drawTop();
     draw();
   };
-  return Object.assign(drawn, draw);
 }
 
 async function loadTenants() {
@@ -109,14 +108,13 @@ async function route() {
   const asked = view.asked;
   await follow(() => whoAndWhat(async () => {
     const draw = await asked();
-    const drawn = () => {
+    return () => {
       if (!place.isConnected) {
         main.replaceChildren(place);
         if (!first) main.focus();
       }
       draw();
     };
-    return Object.assign(drawn, draw);
   }));
 }
 

@@ -12,7 +12,6 @@ const PAGE = 50;
 const STATUSES = ["pending", "sending", "deferred", "sent", "error"];
 const TYPING_MS = 400;
 const ROUNDS = 10; // of one search; the rest is another page
-const SEARCHING_MS = 20000; // until a search that took several is asked again
 
 const keyOf = (message) => `${message.tenant_id}/${message.id}`;
 const recipients = (content) => [content.to, content.cc, content.bcc].flat().filter(Boolean).join(", ");
@@ -38,7 +37,7 @@ async function page(query, after) {
     next = answer.next;
     rounds++;
   } while (next && found.length < PAGE && rounds < ROUNDS);
-  return { messages: found, next, rounds };
+  return { messages: found, next };
 }
 
 /* The filters; built once, for a list that is drawn again must not take the cursor away from who types. */
@@ -141,12 +140,11 @@ export const messages = {
         if (error.isOutage) throw error;
         given = error;
       }
-      const drawn = () => {
+      return () => {
         answer = given;
         for (const key of state.chosen.keys()) if (answer instanceof Error || !answer.messages.some((message) => keyOf(message) === key)) state.chosen.delete(key);
         draw();
       };
-      return Object.assign(drawn, { every_ms: given.rounds > 1 ? SEARCHING_MS : undefined });
     }
 
     return { asked };

@@ -12,6 +12,8 @@ import { duration, hourMinute, number, t, time } from "./text.js";
 /* Hours that are shown, and how long a bar of the chart is then. */
 const HOURS = { 1: 300, 6: 300, 24: 900, 48: 1800 };
 
+const FIGURES_MS = 15000; // until charts and errors are asked for again: the server counts a good deal for them
+
 const sum = (rows, name) => rows.reduce((all, row) => all + (row[name] ?? 0), 0);
 
 function tiles({ accounts }) {
@@ -77,6 +79,17 @@ function drawLatency(to, answer, hours, now) {
   });
 }
 
+/* The charts' figures by the hour, for whoever cannot see them. */
+function hourly(answer) {
+  const hours = new Map();
+  const of = (ts) => hours.get(ts - (ts % 3600)) ?? hours.set(ts - (ts % 3600), { ts: ts - (ts % 3600), accepted: 0, sent: 0, deferred: 0, error: 0, p95: 0 }).get(ts - (ts % 3600));
+  for (const bucket of answer.buckets) for (const name of ["accepted", "sent", "deferred", "error"]) of(bucket.start_ts)[name] += bucket[name];
+  for (const bucket of answer.latency) of(bucket.start_ts).p95 = Math.max(of(bucket.start_ts).p95, bucket.p95_seconds);
+  const columns = [[t("chart.hour"), (row) => moment(row.ts)], ...["accepted", "sent", "deferred", "error"].map((name) => [t(`chart.${name}`), (row) => count(row[name]), "num"]),
+    [t("chart.worst"), (row) => span(row.p95), "num"]];
+  return h("details", { class: "more" }, h("summary", {}, t("chart.table")), table(t("chart.table"), columns, [...hours.values()].sort((a, b) => b.ts - a.ts), (row) => String(row.ts)));
+}
+
 function charts(answer, hours, throughput, latency) {
   const totals = answer instanceof Error ? null : ["sent", "deferred", "error"].map((name) =>
     h("span", { class: `total ${name}` }, number(sum(answer.buckets, name)), " ", t(`chart.${name}`).toLowerCase()));
@@ -86,7 +99,7 @@ function charts(answer, hours, throughput, latency) {
   const late = answer.since_ts > session.now() - hours * 3600 + answer.bucket_seconds;
   return section(t("chart.title"), answer, () => [late ? h("p", { class: "quiet" }, t("chart.since", { when: time(answer.since_ts) })) : null, h("div", { class: "charts", "data-key": "charts" },
     h("figure", {}, h("figcaption", {}, t("chart.throughput"), h("span", { class: "totals" }, totals)), keep(throughput.node)),
-    h("figure", {}, h("figcaption", {}, t("chart.latency")), keep(latency.node)))], choice);
+    h("figure", {}, h("figcaption", {}, t("chart.latency")), keep(latency.node))), hourly(answer)], choice);
 }
 
 function errorsTable({ errors }) {
@@ -105,11 +118,13 @@ function errorsTable({ errors }) {
 
 /* What is suspended, each with the way back. */
 function suspensions({ suspended = [] }) {
-  if (!suspended.length) return null;
+  const service = session.who.active ? null : h("li", { "data-key": "" }, badge("state", "suspended"), " ", t("service.suspended"), " ",
+    session.who.admin ? button(t("activate"), () => suspendOrActivate("activate"), { label: t("activate.one", { what: t("service") }) }) : null);
+  if (!suspended.length && !service) return null;
   const one = ({ tenant_id: tenant, batches }) => batches.map((batch) => h("li", { "data-key": `${tenant}/${batch}` },
     badge("state", "suspended"), " ", batch === "*" ? t("suspended.all", { tenant }) : t("suspended.batch", { tenant, batch }), " ",
     button(t("activate"), () => suspendOrActivate("activate", tenant, batch === "*" ? undefined : batch), { label: t("activate.one", { what: batch === "*" ? tenant : batch }) })));
-  return h("ul", { class: "suspensions", "aria-label": t("suspensions") }, suspended.map(one));
+  return h("ul", { class: "suspensions", "aria-label": t("suspensions") }, service, suspended.map(one));
 }
 
 function actions() {
@@ -128,14 +143,20 @@ export const queue = {
     const throughput = chart("chart-throughput", "bar", { stacked: true, whole: true, format: (n) => number(n) });
     const latency = chart("chart-latency", "line", { format: (seconds) => duration(seconds) });
 
+    let figures = { key: "", at: 0 }; // the last ones, of which tenant and hours
+
     async function asked() {
       const tenant_id = chosenTenant();
       const hours = here().params.hours in HOURS ? Number(here().params.hours) : 6;
+      const key = JSON.stringify([tenant_id, hours]);
+      const known = figures.key === key && performance.now() - figures.at < FIGURES_MS ? figures : { key, at: performance.now() };
       const answers = await gather({
         queue: get("queue", { tenant_id }),
-        throughput: get("throughput", { tenant_id, hours, bucket_seconds: HOURS[hours] }),
-        errors: get("errors", { tenant_id, hours }),
+        throughput: known.throughput ?? get("throughput", { tenant_id, hours, bucket_seconds: HOURS[hours] }),
+        errors: known.errors ?? get("errors", { tenant_id, hours }),
       });
+      for (const name of ["throughput", "errors"]) if (!(answers[name] instanceof Error)) known[name] = answers[name];
+      figures = known;
       return () => {
         show(place, h("div", { class: "view-head" }, h("h1", {}, t("nav.queue")), actions()),
           answers.queue instanceof Error ? null : suspensions(answers.queue),
