@@ -97,7 +97,8 @@ def _debootstrap(path):
     run(*AS_ROOT, "find", ARCHIVES, "-name", "*.deb", "-delete")  # by now there are newer ones of most
     with Chroots() as chroots:
         chroots.inside(
-            "debootstrap", "--variant=minbase", f"--cache-dir={ARCHIVES}", SUITE, f"{chroots.directory}/base", mirror,
+            "debootstrap", "--variant=minbase", f"--cache-dir={ARCHIVES}", *(["--include=ca-certificates"] if mirror.startswith("https:") else []),
+            SUITE, f"{chroots.directory}/base", mirror,
             what=f"debootstrap from {mirror}, without which the packages' tests cannot run,")
         script = """
             cd "$1"/base
