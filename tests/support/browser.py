@@ -33,7 +33,7 @@ return null;
 
 def wait_for(predicate, what, timeout=20.0):
     """As support.waiting has it, but less often: a look is work for the browser."""
-    return waiting.wait_for(predicate, what, timeout, poll=0.08)
+    return waiting.wait_for(predicate, what, timeout, poll=0.04)
 
 
 class Browser:
@@ -77,6 +77,10 @@ class Browser:
         """Another view: until it has taken the place of the one that is there."""
         self.script("document.querySelector('main > *').dataset.old = true; location.hash = arguments[0]", at)
         wait_for(lambda: self.script("return !!document.querySelector('main > :not([data-old]) h1')"), f"the view {at}")
+
+    def nudge(self):
+        """Ask now, as a browser does that has found its network again; for tests that are not about when it asks."""
+        self.script("dispatchEvent(new Event('online'))")
 
     def size(self, width, height):
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600})

@@ -48,6 +48,7 @@ function buttonsOf(button, danger) {
  * was done, as texts and nodes; what it throws is shown, and it may be tried again.
  */
 export function askFirst({ title, says, button, danger = false, act }) {
+  if (dialog.open) return Promise.resolve(); // pressed twice, while the server was asked what to say
   const problem = h("div", { class: "problem", role: "alert" });
   const form = h("form", {}, heading(title), h("div", { class: "says" }, paragraphs(says)), problem, buttonsOf(button, danger));
   form.onsubmit = async (event) => {
