@@ -82,6 +82,13 @@ def test_deep_accounts_leave_a_part_for_others(conn, claimer):
     assert held == {"a": 50, "b": 30, "c": 4, "d": 4}
 
 
+def test_a_deep_account_alone_waits_for_room_before_it_is_asked_for_again(conn, claimer):
+    """Else a claim of what has been sent meanwhile follows the other without end, each of a few messages."""
+    add(conn, 60, "deep")
+    assert by_account(claimer.claim(most=40, reserve=10)) == {"deep": 22}
+    assert claimer.answer[0][Claimer.AGAIN_MS] is None and claimer.answer[0][-1]
+
+
 def test_a_part_that_nobody_needs_costs_no_account_its_turn(conn, claimer):
     add(conn, 1, *[f"single{i}" for i in range(10)])
     add(conn, 60, "deep")

@@ -192,16 +192,18 @@ WITH RECURSIVE alive AS MATERIALIZED (
       LEFT JOIN rejected r ON r.tenant_id = g.tenant_id AND r.account_id = g.account_id
      WHERE g.at_limit AND (g.was_open OR r.messages > 0) AND coalesce(r.messages, 1) > 0
     ON CONFLICT (tenant_id, account_id, worker_epoch) DO UPDATE SET rate_limited = c.rate_limited + excluded.rate_limited
-), cut AS MATERIALIZED (
-    SELECT FROM shared h
+), used AS MATERIALIZED ( -- of what each account was given room for
+    SELECT h.proven, h.wanted, h.room, coalesce(n.messages, 0) AS messages
+      FROM shared h
       LEFT JOIN (SELECT tenant_id, account_id, count(*) AS messages FROM leased GROUP BY tenant_id, account_id) n
            ON n.tenant_id = h.tenant_id AND n.account_id = h.account_id
-     WHERE h.proven AND h.room < h.wanted AND coalesce(n.messages, 0) >= h.room
-     LIMIT 1
+), cut AS MATERIALIZED (
+    SELECT FROM used WHERE proven AND room < wanted AND messages >= room LIMIT 1
 ), outlook AS MATERIALIZED (
     SELECT least(CASE WHEN (SELECT count(closed_until) > 0 AND count(*) = 16 FROM granted)
                         OR (SELECT max(messages) FROM rejected) = 1000 -- others wait behind these
-                        OR EXISTS (SELECT FROM cut) AND EXISTS (SELECT FROM leased) THEN 0 END, -- for what others did not need
+                        OR EXISTS (SELECT FROM cut) AND EXISTS (SELECT FROM leased)
+                           AND EXISTS (SELECT FROM used WHERE messages < room) THEN 0 END, -- for what others did not need
                  CASE WHEN (SELECT bool_or(busy) FROM granted) THEN 20 END,
                  CASE WHEN (SELECT bool_or(short) FROM granted) THEN 5 END, -- to close the gate, or reject the rest
                  (SELECT extract(epoch FROM min(opens_at) - now()) * 1000 FROM candidate WHERE opens_at > now()),
