@@ -109,7 +109,7 @@ WITH RECURSIVE alive AS MATERIALIZED (
                               THEN greatest(4 - g.held,
                                             (3 * ($6::integer - $13::integer - coalesce(sum(g.room) OVER before, 0)) - g.held) / 4)
                               ELSE greatest(0, $12::integer - coalesce(sum(g.room) FILTER (WHERE NOT g.proven) OVER before, 0))
-                         END) AS room
+                         END)::bigint AS room
       FROM granted g
      WHERE g.room > 0
     WINDOW before AS (ORDER BY g.served_at ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
