@@ -25,7 +25,7 @@ def test_status_tells_the_global_flag(served):
 
 
 def test_unknown_path_is_404(served):
-    for path in ("/", "/nothing", "/commands/nothing", "/account", "/tenant/x/y/z"):
+    for path in ("/nothing", "/page", "/page/scripts", "/page/scripts/nothing.js", "/commands/nothing", "/account", "/tenant/x/y/z"):
         answer = served.api.get(path)
         if path == "/account":
             assert answer.status == 405
