@@ -204,6 +204,22 @@ static void db_async_flush_later(void *arg)
         db_async_drop(db, &err);
 }
 
+/* What waits and may go. A pooler gives a session to a transaction, and takes it away when
+ * that has ended. PgBouncer 1.18 counts as ended what it has seen the end of, though the next
+ * statement may be half on its way into the same session: the other half goes to another one, which
+ * takes it for garbage. So behind a pooler each is sent when the one before is answered. */
+static void db_async_send_waiting(struct db_async *db)
+{
+    struct db_op *op;
+
+    while (db->pg && !db->broken && !(db->pooled && db->sent.first) &&
+           (op = db_ops_take(&db->waiting))) {
+        db_ops_add(&db->sent, op);
+        if (!db_async_send(db, op, &op->params))
+            db_async_break(db);
+    }
+}
+
 static void db_async_take_result(struct db_async *db, PGresult *res)
 {
     struct db_op *op = db->sent.first;
@@ -213,6 +229,7 @@ static void db_async_take_result(struct db_async *db, PGresult *res)
     case PGRES_PIPELINE_SYNC:
         PQclear(res);
         db_op_finish(db_ops_take(&db->sent));
+        db_async_send_waiting(db);
         return;
     case PGRES_TUPLES_OK:
     case PGRES_COMMAND_OK:
@@ -293,24 +310,14 @@ static void db_async_retry(struct db_async *db)
         db->retry_ms = DB_ASYNC_RETRY_MAX_MS;
 }
 
-static bool db_async_send_waiting(struct db_async *db)
+static bool db_async_send_listen(struct db_async *db)
 {
-    struct db_op *op;
+    struct db_op *op = calloc(1, sizeof(*op));
 
-    if (db->listen_sql) {
-        op = calloc(1, sizeof(*op));
-        if (!op)
-            return false;
-        db_ops_add(&db->sent, op);
-        if (!db_async_send(db, op, NULL))
-            return false;
-    }
-    while ((op = db_ops_take(&db->waiting))) {
-        db_ops_add(&db->sent, op);
-        if (!db_async_send(db, op, &op->params))
-            return false;
-    }
-    return true;
+    if (!op)
+        return false;
+    db_ops_add(&db->sent, op);
+    return db_async_send(db, op, NULL);
 }
 
 static void db_async_connected(void *arg, int fd, unsigned ready)
@@ -339,10 +346,11 @@ static void db_async_connected(void *arg, int fd, unsigned ready)
     db->fd = PQsocket(db->pg);
     db->retry_ms = DB_ASYNC_RETRY_FIRST_MS;
     memset(db->prepared, 0, sizeof(db->prepared));
-    if (!db_async_send_waiting(db)) {
+    if (db->listen_sql && !db_async_send_listen(db)) {
         db_async_fail(db, "sending to the database");
         return;
     }
+    db_async_send_waiting(db);
     db_async_flush_later(db);
     if (db->pg)
         db_async_tell(db, NULL);
@@ -467,7 +475,7 @@ enum err db_async_run(struct db_async *db, const struct db_stmt *stmt,
     op->stmt = stmt;
     op->done = done;
     op->arg = arg;
-    if (!db->pg) {
+    if (!db->pg || (db->pooled && (db->sent.first || db->waiting.first))) {
         rc = db_op_keep(op, params, err);
         if (rc) {
             free(op);

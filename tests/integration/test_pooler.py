@@ -25,8 +25,8 @@ def through_pooler(pgbouncer, database, new_system):
     return new_system(workers=2, GMP_DATABASE_POOLER_URL=pgbouncer.conninfo(name))
 
 
-def test_the_whole_way_through_a_pool_smaller_than_the_connections(through_pooler, pgbouncer, smtp_sink, store):
-    system = through_pooler
+def test_the_whole_way_through_a_pool_smaller_than_the_connections(through_pooler, pgbouncer, cluster, smtp_sink, store):
+    system, before = through_pooler, cluster.log()
     api = system.add_tenant(store=store)
     system.add_account(api, smtp_sink)
     accepted, stop = set(), threading.Event()
@@ -61,6 +61,7 @@ def test_the_whole_way_through_a_pool_smaller_than_the_connections(through_poole
     assert len(sent) == len(set(sent)), "the pooler's end is no worker's: nothing is sent twice"
     wait_for(lambda: accepted <= store.reported_ids(), "all to be reported")
     system.assert_accounted_for()
+    assert "invalid frontend message" not in cluster.log()[len(before):], "no statement is torn in two and given to two sessions"
     assert not [p.name for p in system.programs if "planner_not_set" in p.log()]
 
 

@@ -90,6 +90,10 @@ class Cluster:
     def connect(self, database="postgres"):
         return psycopg.connect(self.conninfo(database), autocommit=True)
 
+    def log(self):
+        with open(self.log_path, encoding="utf-8", errors="replace") as log:
+            return log.read()
+
     def start(self):
         options = [f"-c{name}={value}" for name, value in self.settings.items()]
         with open(self.log_path, "ab") as log:
@@ -101,8 +105,7 @@ class Cluster:
 
     def _answers(self):
         if self.process.poll() is not None:
-            with open(self.log_path, encoding="utf-8", errors="replace") as log:
-                raise RuntimeError("PostgreSQL did not start:\n" + log.read()[-2000:])
+            raise RuntimeError("PostgreSQL did not start:\n" + self.log()[-2000:])
         try:
             self.connect().close()
             return True
