@@ -12,12 +12,19 @@
 #include <semaphore.h>
 #include <stdlib.h>
 #include <sys/queue.h>
+#include <time.h>
 
-enum { GATHER_JOBS_MAX = 64 };
+#include "common/clock.h"
+
+enum {
+    GATHER_JOBS_MAX = 64,
+    GATHER_PATIENCE_US = 200 * 1000,
+};
 
 struct gather_place {
-    void *job;  /* the caller's */
-    bool leads; /* when woken: it is this one's turn, nothing is done yet */
+    void *job;     /* the caller's */
+    bool waits;    /* is in the list; guarded by the lock */
+    uint64_t turn; /* when woken: it is its turn to lead, nothing is done yet; 0: it is done */
     enum err rc;
     struct error err;
     sem_t woken;
@@ -37,9 +44,10 @@ struct gather {
     struct db_pool *pool;
     int64_t wait_ms;
     gather_fn *fn;
-    pthread_mutex_t lock;         /* guards all below */
-    struct gather_places waiting; /* empty unless it is led */
-    bool led;
+    pthread_mutex_t lock; /* guards all below */
+    struct gather_places waiting;
+    uint64_t turn;    /* the latest one */
+    int64_t since_us; /* when it began; 0: it is over, and nobody waits */
 };
 
 enum err gather_new(struct db_pool *pool, int64_t wait_ms, gather_fn *fn, struct gather **ret,
@@ -78,16 +86,62 @@ static enum err gather_do(struct gather *gather, void *const jobs[], size_t coun
     return rc;
 }
 
-/* May it lead? Otherwise it waits. */
+/* Locked. A new turn. */
+static uint64_t gather_begin(struct gather *gather)
+{
+    gather->since_us = clock_mono_us();
+    return ++gather->turn;
+}
+
+/* Locked. May one who is not at its turn lead? While nobody does, or not for much longer than
+ * anything takes: then whoever leads may be stuck, with a lock or a connection that does not
+ * answer, and takes those with it whom it has collected, nobody else. */
+static bool gather_is_free(const struct gather *gather)
+{
+    return !gather->since_us || clock_mono_us() - gather->since_us > GATHER_PATIENCE_US;
+}
+
+/* Does it lead? Otherwise it waits. */
 static bool gather_enter(struct gather *gather, struct gather_place *place)
 {
     bool leads;
 
     pthread_mutex_lock(&gather->lock);
-    leads = !gather->led;
-    gather->led = true;
-    if (!leads)
+    leads = gather_is_free(gather);
+    if (leads) {
+        place->turn = gather_begin(gather);
+    } else {
+        place->waits = true;
         TAILQ_INSERT_TAIL(&gather->waiting, place, link);
+    }
+    pthread_mutex_unlock(&gather->lock);
+    return leads;
+}
+
+/* Locked. NULL: nobody waits. */
+static struct gather_place *gather_take(struct gather *gather)
+{
+    struct gather_place *place = TAILQ_FIRST(&gather->waiting);
+
+    if (place) {
+        TAILQ_REMOVE(&gather->waiting, place, link);
+        place->waits = false;
+    }
+    return place;
+}
+
+/* It has waited for long: does it lead now? */
+static bool gather_lose_patience(struct gather *gather, struct gather_place *place)
+{
+    bool leads;
+
+    pthread_mutex_lock(&gather->lock);
+    leads = place->waits && gather_is_free(gather);
+    if (leads) {
+        TAILQ_REMOVE(&gather->waiting, place, link);
+        place->waits = false;
+        place->turn = gather_begin(gather);
+    }
     pthread_mutex_unlock(&gather->lock);
     return leads;
 }
@@ -105,29 +159,28 @@ static void gather_collect(struct gather *gather, struct gather_place *own, stru
     set->count = 0;
     gather_add(set, own);
     pthread_mutex_lock(&gather->lock);
-    while (set->count < GATHER_JOBS_MAX && (place = TAILQ_FIRST(&gather->waiting))) {
-        TAILQ_REMOVE(&gather->waiting, place, link);
+    while (set->count < GATHER_JOBS_MAX && (place = gather_take(gather)))
         gather_add(set, place);
-    }
     pthread_mutex_unlock(&gather->lock);
 }
 
-/* The turn goes to who waits first. */
-static void gather_leave(struct gather *gather)
+/* The turn goes to who waits first; unless this one has lasted so long that another one has begun.
+ */
+static void gather_leave(struct gather *gather, uint64_t turn)
 {
-    struct gather_place *next;
+    struct gather_place *next = NULL;
 
     pthread_mutex_lock(&gather->lock);
-    next = TAILQ_FIRST(&gather->waiting);
-    if (next)
-        TAILQ_REMOVE(&gather->waiting, next, link);
-    else
-        gather->led = false;
-    pthread_mutex_unlock(&gather->lock);
-    if (next) {
-        next->leads = true;
-        sem_post(&next->woken);
+    if (gather->turn == turn) {
+        next = gather_take(gather);
+        if (next)
+            next->turn = gather_begin(gather);
+        else
+            gather->since_us = 0;
     }
+    pthread_mutex_unlock(&gather->lock);
+    if (next)
+        sem_post(&next->woken);
 }
 
 static void gather_lead(struct gather *gather, struct gather_place *own)
@@ -136,12 +189,29 @@ static void gather_lead(struct gather *gather, struct gather_place *own)
 
     gather_collect(gather, own, &set);
     own->rc = gather_do(gather, set.jobs, set.count, false, &own->err);
-    gather_leave(gather);
+    gather_leave(gather, own->turn);
     for (size_t i = 1; i < set.count; i++) {
         set.places[i]->rc = own->rc;
         if (own->rc)
             set.places[i]->err = own->err;
         sem_post(&set.places[i]->woken); /* gone from here on: it is on its thread's stack */
+    }
+}
+
+/* Until it is woken, or has lost its patience and leads. */
+static void gather_wait(struct gather *gather, struct gather_place *place)
+{
+    struct timespec until;
+
+    for (;;) {
+        clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_nsec += GATHER_PATIENCE_US * 1000L;
+        until.tv_sec += until.tv_nsec / 1000000000;
+        until.tv_nsec %= 1000000000;
+        if (!sem_clockwait(&place->woken, CLOCK_MONOTONIC, &until))
+            return;
+        if (errno == ETIMEDOUT && gather_lose_patience(gather, place))
+            return;
     }
 }
 
@@ -151,12 +221,9 @@ static enum err gather_join(struct gather *gather, void *job, struct error *err)
     struct gather_place place = {.job = job};
 
     sem_init(&place.woken, 0, 0);
-    if (gather_enter(gather, &place))
-        place.leads = true;
-    else
-        while (sem_wait(&place.woken) && errno == EINTR)
-            ;
-    if (place.leads)
+    if (!gather_enter(gather, &place))
+        gather_wait(gather, &place);
+    if (place.turn)
         gather_lead(gather, &place);
     sem_destroy(&place.woken);
     if (place.rc)

@@ -6,8 +6,9 @@
  * then done together: nobody waits for others to come, and the more there are, the fewer round
  * trips and commits, each with its wait for the disk, they cost.
  *
- * Where it fails for whatever one of its jobs did, each is done alone: none fails, nor is kept
- * waiting, for another one's sake.
+ * It is done by one of those who want it, one at a time; where that one is stuck, with a lock or a
+ * connection that does not answer, another one takes over after 200 ms. Where it fails for whatever
+ * one of its jobs did, each is done alone: none fails, nor is kept waiting, for another one's sake.
  */
 #ifndef SERVER_GATHER_H
 #define SERVER_GATHER_H

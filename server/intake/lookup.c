@@ -78,7 +78,7 @@ static enum err lookup_apply(struct draft *d, const PGresult *res, int row, stru
 static enum err lookup_spread(struct lookup *l, const PGresult *res, struct error *err)
 {
     int pairs = (int)l->tenant_ids.count, pair = -1;
-    int *row_of = malloc(((size_t)pairs + 1) * sizeof(int)); /* malloc(0) may give NULL */
+    int *row_of = calloc((size_t)pairs + 1, sizeof(int)); /* calloc(0) may give NULL */
     const struct draft *before = NULL;
     struct draft key = {0};
     enum err rc = ERR_OK;

@@ -1,6 +1,8 @@
 """Small requests of many clients share statements and transactions; none is lost, answered early, mistaken for another, or held up by it."""
 
 import concurrent.futures
+import os
+import signal
 
 import psycopg
 from support.waiting import wait_for
@@ -98,3 +100,25 @@ def test_many_look_ups_at_once_find_each_its_own_account(acme):
             reason = kinds[n % len(kinds)][2]
             assert answer.json["queued"] == (0 if reason else 1)
             assert [r["reason"] for r in answer.json["rejected"]] == ([reason] if reason else [])
+
+
+def test_a_connection_that_does_not_answer_holds_up_those_alone_that_use_it(new_system):
+    """The whole server's look-ups and commits go over one connection at a time; another one takes over."""
+    system = new_system()
+    api = system.add_tenant()
+    assert api.post("/account", {"id": "main", "host": "127.0.0.1", "port": 9}).status == 200
+    assert post(api, 0).json["queued"] == 1
+    backends = [row["pid"] for row in system.rows("SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
+                                                  " AND application_name = 'mailproxy-server'")]
+    assert len(backends) == 1
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        for pid in backends:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            answers = [pool.submit(post, api, n) for n in range(1, 25)]
+            wait_for(lambda: sum(answer.done() for answer in answers) >= 24 - 7, "others to be served by another connection")
+            assert sum(answer.done() for answer in answers) < 24, "one of them is stuck"
+        finally:
+            for pid in backends:
+                os.kill(pid, signal.SIGCONT)
+        assert [answer.result().json["queued"] for answer in answers] == [1] * 24
