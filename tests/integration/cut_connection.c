@@ -92,8 +92,8 @@ int main(int argc, char **argv)
         cut_fail("usage: cut-connection CONNINFO");
     alarm(CUT_HANGS_S);
     if (event_loop_new(&cut.loop, &err) ||
-        db_async_new(cut.loop, (struct db_target){.conninfo = argv[1], .pooled = true},
-                     "cut-connection", &cut.db, &err))
+        db_async_new(cut.loop, (struct db_target){.conninfo = argv[1]}, "cut-connection", &cut.db,
+                     &err))
         cut_fail(err.text);
     db_async_on_state(cut.db, cut_state, &cut);
     if (event_loop_run(cut.loop, &err))

@@ -49,8 +49,8 @@ def test_all_of_it_is_counted_once(filled, tenant, bucket):
         filled.execute("SET LOCAL enable_bitmapscan = on")
         expected = filled.execute(EXPECTED, {"tenant": tenant, "bucket": bucket}).fetchall()
         rows, since = traffic(filled, tenant, bucket=bucket)
-    assert rows == expected
-    assert since == filled.execute("SELECT date_bin(%s, now() - interval '24 hours', 'epoch')", (bucket,)).fetchone()[0]
+        begins, = filled.execute("SELECT date_bin(%s, now() - interval '24 hours', 'epoch')", (bucket,)).fetchone()
+    assert (rows, since) == (expected, begins)
 
 
 def test_what_is_older_than_was_asked_for_is_left_out(filled):
@@ -72,7 +72,7 @@ def test_where_there_is_more_than_may_be_counted_the_newest_buckets_are_told_who
 
 def test_a_bucket_with_more_than_may_be_counted_is_not_told_of(filled):
     rows, since = traffic(filled, most=10_000)
-    assert rows == [] and since > filled.execute("SELECT now()").fetchone()[0]
+    assert rows == [] and since > filled.execute("SELECT max(created_at) FROM mailproxy.message").fetchone()[0]
 
 
 CALLS = ["SELECT * FROM mailproxy.traffic(NULL, now() - interval '48 hours', '5 minutes', 300000)",
