@@ -3,7 +3,7 @@
  * left.
  */
 #include "common/json.h"
-#include "server/http/object.h"
+#include "server/http/rows.h"
 #include "server/routes/account_warnings.h"
 #include "server/routes/routes.h"
 #include "sql/statements.h"
@@ -94,15 +94,11 @@ void account_health_get(struct request *req, struct reply *reply)
     if (rc) {
         reply_error(reply, &err);
     } else {
-        struct buf *out = reply_json(reply, 200);
+        struct object o = object_open(reply_json(reply, 200));
 
-        buf_append_str(out, "{\"ok\":true,\"accounts\":[");
-        for (int i = 0; i < PQntuples(res); i++) {
-            if (i)
-                buf_append_char(out, ',');
-            account_health_append_row(res, i, out);
-        }
-        buf_append_str(out, "]}");
+        object_bool(&o, "ok", true);
+        rows_append(&o, "accounts", res, ROWS_ALL, account_health_append_row);
+        object_close(&o);
     }
     PQclear(res);
 }

@@ -5,7 +5,7 @@
 #include "common/certificate.h"
 #include "common/secret.h"
 #include "server/command_log.h"
-#include "server/http/object.h"
+#include "server/http/rows.h"
 #include "server/http/shape.h"
 #include "server/notifier.h"
 #include "server/routes/account_certificate.h"
@@ -280,15 +280,11 @@ void accounts_list(struct request *req, struct reply *reply)
     if (rc) {
         reply_error(reply, &err);
     } else {
-        struct buf *out = reply_json(reply, 200);
+        struct object o = object_open(reply_json(reply, 200));
 
-        buf_append_str(out, "{\"ok\":true,\"accounts\":[");
-        for (int i = 0; i < PQntuples(res); i++) {
-            if (i)
-                buf_append_char(out, ',');
-            accounts_append_row(res, i, out);
-        }
-        buf_append_str(out, "]}");
+        object_bool(&o, "ok", true);
+        rows_append(&o, "accounts", res, ROWS_ALL, accounts_append_row);
+        object_close(&o);
     }
     PQclear(res);
 }

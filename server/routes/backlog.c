@@ -1,7 +1,7 @@
 /*
  * backlog.c - GET /queue: what each account has still to send, and what of it is suspended.
  */
-#include "server/http/object.h"
+#include "server/http/rows.h"
 #include "server/routes/routes.h"
 #include "sql/statements.h"
 
@@ -38,18 +38,13 @@ static void backlog_append_row(const PGresult *res, int row, struct buf *out)
     object_close(&o);
 }
 
-static void backlog_append_suspended(const PGresult *res, struct buf *out)
+static void backlog_append_suspended(const PGresult *res, int row, struct buf *out)
 {
-    for (int i = 0; i < PQntuples(res); i++) {
-        struct object o;
+    struct object o = object_open(out);
 
-        if (i)
-            buf_append_char(out, ',');
-        o = object_open(out);
-        object_text(&o, "tenant_id", db_str(res, i, 0));
-        object_raw(&o, "batches", db_str(res, i, 1));
-        object_close(&o);
-    }
+    object_text(&o, "tenant_id", db_str(res, row, 0));
+    object_raw(&o, "batches", db_str(res, row, 1));
+    object_close(&o);
 }
 
 void backlog_get(struct request *req, struct reply *reply)
@@ -72,17 +67,12 @@ void backlog_get(struct request *req, struct reply *reply)
     if (rc) {
         reply_error(reply, &err);
     } else {
-        struct buf *out = reply_json(reply, 200);
+        struct object o = object_open(reply_json(reply, 200));
 
-        buf_append_str(out, "{\"ok\":true,\"accounts\":[");
-        for (int i = 0; i < PQntuples(res); i++) {
-            if (i)
-                buf_append_char(out, ',');
-            backlog_append_row(res, i, out);
-        }
-        buf_append_str(out, "],\"suspended\":[");
-        backlog_append_suspended(suspended, out);
-        buf_append_str(out, "]}");
+        object_bool(&o, "ok", true);
+        rows_append(&o, "accounts", res, ROWS_ALL, backlog_append_row);
+        rows_append(&o, "suspended", suspended, ROWS_ALL, backlog_append_suspended);
+        object_close(&o);
     }
     PQclear(suspended);
     PQclear(res);

@@ -1,7 +1,7 @@
 /*
  * errors.c - GET /errors: what relays have said instead of yes, the most frequent first.
  */
-#include "server/http/object.h"
+#include "server/http/rows.h"
 #include "server/http/shape.h"
 #include "server/routes/routes.h"
 #include "sql/statements.h"
@@ -61,15 +61,8 @@ void errors_get(struct request *req, struct reply *reply)
 
         object_bool(&o, "ok", true);
         object_int(&o, "since_ts", db_int(res, 0, ERRORS_SINCE_TS));
-        object_key(&o, "errors");
-        buf_append_char(o.out, '[');
-        for (int i = 0; i < PQntuples(res); i++) {
-            if (i)
-                buf_append_char(o.out, ',');
-            if (!db_is_null(res, i, ERRORS_TENANT_ID)) /* null: there are none at all */
-                errors_append_row(res, i, o.out);
-        }
-        buf_append_char(o.out, ']');
+        /* A null tenant: there are none at all. */
+        rows_append(&o, "errors", res, ERRORS_TENANT_ID, errors_append_row);
         object_close(&o);
     }
     PQclear(res);

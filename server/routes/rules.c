@@ -6,7 +6,7 @@
  */
 #include "common/db_array.h"
 #include "server/command_log.h"
-#include "server/http/object.h"
+#include "server/http/rows.h"
 #include "server/routes/routes.h"
 #include "server/transaction.h"
 #include "sql/statements.h"
@@ -36,15 +36,11 @@ static void rules_answer(struct db_conn *db, struct reply *reply)
     if (db_run(db, &SQL_LIST_RULES, &none, &res, &err)) {
         reply_error(reply, &err);
     } else {
-        struct buf *out = reply_json(reply, 200);
+        struct object o = object_open(reply_json(reply, 200));
 
-        buf_append_str(out, "{\"ok\":true,\"rules\":[");
-        for (int i = 0; i < PQntuples(res); i++) {
-            if (i)
-                buf_append_char(out, ',');
-            rules_append_row(res, i, out);
-        }
-        buf_append_str(out, "]}");
+        object_bool(&o, "ok", true);
+        rows_append(&o, "rules", res, ROWS_ALL, rules_append_row);
+        object_close(&o);
     }
     PQclear(res);
 }

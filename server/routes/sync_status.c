@@ -1,7 +1,7 @@
 /*
  * sync_status.c - where the conversation with each tenant stands.
  */
-#include "server/http/object.h"
+#include "server/http/rows.h"
 #include "server/routes/routes.h"
 #include "sql/statements.h"
 
@@ -36,16 +36,7 @@ static void sync_status_write(const PGresult *res, struct buf *out)
     struct object o = object_open(out);
 
     object_bool(&o, "ok", true);
-    object_key(&o, "tenants");
-    buf_append_char(out, '[');
-    for (int i = 0; i < PQntuples(res); i++) {
-        if (db_is_null(res, i, SYNC_STATUS_TENANT_ID))
-            continue;
-        if (i)
-            buf_append_char(out, ',');
-        sync_status_append_row(res, i, out);
-    }
-    buf_append_char(out, ']');
+    rows_append(&o, "tenants", res, SYNC_STATUS_TENANT_ID, sync_status_append_row);
     object_raw(&o, "sync_interval_seconds", db_str(res, 0, SYNC_STATUS_INTERVAL));
     object_close(&o);
 }

@@ -4,7 +4,7 @@
  * The counting is bounded (mailproxy.traffic()), so that a busy service is told of in fewer hours
  * rather than slowly: `since_ts` says from when on.
  */
-#include "server/http/object.h"
+#include "server/http/rows.h"
 #include "server/http/shape.h"
 #include "server/routes/routes.h"
 #include "sql/statements.h"
@@ -53,27 +53,6 @@ static void traffic_append_latency(const PGresult *res, int row, struct buf *out
     object_close(&o);
 }
 
-typedef void traffic_append_fn(const PGresult *res, int row, struct buf *out);
-
-/* An array of the rows that have something in this column. */
-static void traffic_append_rows(struct object *o, const char *key, const PGresult *res,
-                                enum traffic_column needed, traffic_append_fn *append)
-{
-    bool any = false;
-
-    object_key(o, key);
-    buf_append_char(o->out, '[');
-    for (int i = 0; i < PQntuples(res); i++) {
-        if (db_is_null(res, i, (int)needed))
-            continue;
-        if (any)
-            buf_append_char(o->out, ',');
-        any = true;
-        append(res, i, o->out);
-    }
-    buf_append_char(o->out, ']');
-}
-
 void traffic_get(struct request *req, struct reply *reply)
 {
     int64_t bucket_s = value_int(req->query, "bucket_seconds", TRAFFIC_BUCKET_S);
@@ -101,8 +80,8 @@ void traffic_get(struct request *req, struct reply *reply)
         object_bool(&o, "ok", true);
         object_int(&o, "bucket_seconds", bucket_s);
         object_int(&o, "since_ts", db_int(res, 0, TRAFFIC_SINCE_TS));
-        traffic_append_rows(&o, "buckets", res, TRAFFIC_START_TS, traffic_append_bucket);
-        traffic_append_rows(&o, "latency", res, TRAFFIC_P50_MS, traffic_append_latency);
+        rows_append(&o, "buckets", res, TRAFFIC_START_TS, traffic_append_bucket);
+        rows_append(&o, "latency", res, TRAFFIC_P50_MS, traffic_append_latency);
         object_close(&o);
     }
     PQclear(res);
