@@ -7,7 +7,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+
+#include "common/clock.h"
 
 struct db_pool {
     char *conninfo; /* owned */
@@ -75,13 +76,7 @@ static bool db_pool_wait(struct db_pool *pool, int64_t wait_ms)
     if (pool->idle_count || pool->stats.open < pool->stats.size)
         return true;
     pool->stats.waits++;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += wait_ms / 1000;
-    until.tv_nsec += wait_ms % 1000 * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
+    until = clock_deadline(wait_ms);
     while (!pool->idle_count && pool->stats.open >= pool->stats.size)
         if (pthread_cond_timedwait(&pool->freed, &pool->lock, &until) == ETIMEDOUT)
             break;

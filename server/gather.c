@@ -12,13 +12,12 @@
 #include <semaphore.h>
 #include <stdlib.h>
 #include <sys/queue.h>
-#include <time.h>
 
 #include "common/clock.h"
 
 enum {
     GATHER_JOBS_MAX = 64,
-    GATHER_PATIENCE_US = 200 * 1000,
+    GATHER_PATIENCE_MS = 200,
 };
 
 struct gather_place {
@@ -98,7 +97,8 @@ static uint64_t gather_begin(struct gather *gather)
  * answer, and takes those with it whom it has collected, nobody else. */
 static bool gather_is_free(const struct gather *gather)
 {
-    return !gather->since_us || clock_mono_us() - gather->since_us > GATHER_PATIENCE_US;
+    return !gather->since_us ||
+           clock_mono_us() - gather->since_us > INT64_C(1000) * GATHER_PATIENCE_MS;
 }
 
 /* Does it lead? Otherwise it waits. */
@@ -201,13 +201,9 @@ static void gather_lead(struct gather *gather, struct gather_place *own)
 /* Until it is woken, or has lost its patience and leads. */
 static void gather_wait(struct gather *gather, struct gather_place *place)
 {
-    struct timespec until;
-
     for (;;) {
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_nsec += GATHER_PATIENCE_US * 1000L;
-        until.tv_sec += until.tv_nsec / 1000000000;
-        until.tv_nsec %= 1000000000;
+        const struct timespec until = clock_deadline(GATHER_PATIENCE_MS);
+
         if (!sem_clockwait(&place->woken, CLOCK_MONOTONIC, &until))
             return;
         if (errno == ETIMEDOUT && gather_lose_patience(gather, place))

@@ -7,8 +7,8 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 
 enum { NOTIFIER_PAUSE_MS = 50 };
@@ -45,14 +45,8 @@ static void notifier_send(struct notifier *n)
 /* Wait, locked, so that the next NOTIFY is at least a pause away; a stop ends the wait. */
 static void notifier_pause(struct notifier *n)
 {
-    struct timespec until;
+    struct timespec until = clock_deadline(NOTIFIER_PAUSE_MS);
 
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += NOTIFIER_PAUSE_MS * 1000000L;
-    if (until.tv_nsec >= 1000000000L) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000L;
-    }
     while (!n->stopping)
         if (pthread_cond_timedwait(&n->changed, &n->lock, &until))
             return;

@@ -7,7 +7,8 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <time.h>
+
+#include "common/clock.h"
 
 struct turnstile {
     pthread_mutex_t lock;
@@ -39,16 +40,9 @@ void turnstile_free(struct turnstile *turnstile)
 
 enum err turnstile_enter(struct turnstile *turnstile, int64_t wait_ms, struct error *err)
 {
-    struct timespec until;
+    struct timespec until = clock_deadline(wait_ms);
     bool entered;
 
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += wait_ms / 1000;
-    until.tv_nsec += wait_ms % 1000 * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
     pthread_mutex_lock(&turnstile->lock);
     while (turnstile->taken >= turnstile->places)
         if (pthread_cond_clockwait(&turnstile->left, &turnstile->lock, CLOCK_MONOTONIC, &until) ==

@@ -6,7 +6,6 @@
 
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "common/clock.h"
 #include "common/db.h"
@@ -70,15 +69,8 @@ void metrics_free(struct metrics *metrics)
 /* false: the one before us has been asking for so long that the database must be stuck. */
 static bool metrics_lock(struct metrics *metrics, int64_t wait_ms)
 {
-    struct timespec until;
+    struct timespec until = clock_deadline(wait_ms);
 
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += wait_ms / 1000;
-    until.tv_nsec += wait_ms % 1000 * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
     return !pthread_mutex_clocklock(&metrics->lock, CLOCK_MONOTONIC, &until);
 }
 
