@@ -16,6 +16,7 @@
 struct db_conn {
     PGconn *pg;
     bool pooled;
+    size_t most_octets; /* of one statement's parameters, or of one result */
     bool prepared[SQL_STATEMENT_COUNT];
 };
 
@@ -182,6 +183,26 @@ bool db_is_stale(struct db_conn *conn)
     return db_is_broken(conn);
 }
 
+bool db_is_bloated(const struct db_conn *conn)
+{
+    return conn->most_octets > DB_KEEP_OCTETS;
+}
+
+static void db_note_octets(struct db_conn *conn, size_t octets)
+{
+    if (octets > conn->most_octets)
+        conn->most_octets = octets;
+}
+
+static size_t db_params_octets(const struct db_params *params)
+{
+    size_t total = 0;
+
+    for (int i = 0; i < params->n; i++)
+        total += (size_t)params->lengths[i];
+    return total;
+}
+
 static enum err db_prepare(struct db_conn *conn, const struct db_stmt *stmt, struct error *err)
 {
     PGresult *res = PQprepare(conn->pg, stmt->name, stmt->text, stmt->nparams, NULL);
@@ -214,6 +235,8 @@ enum err db_run(struct db_conn *conn, const struct db_stmt *stmt, const struct d
                                       params->lengths, params->formats, stmt->binary_result)
                        : PQexecPrepared(conn->pg, stmt->name, params->n, params->values,
                                         params->lengths, params->formats, stmt->binary_result);
+    db_note_octets(conn, db_params_octets(params));
+    db_note_octets(conn, PQresultMemorySize(res));
     status = PQresultStatus(res);
     if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) {
         enum err rc = db_classify(conn->pg, res, stmt->name, err);

@@ -24,7 +24,11 @@ struct db_stmt {
     bool binary_result; /* head says "-- Rows (binary):"; for bytea in bulk */
 };
 
-enum { DB_PARAMS_MAX = 48, DB_ARRAY_CAP_OCTETS = 512 * 1024 * 1024 };
+enum {
+    DB_PARAMS_MAX = 48,
+    DB_ARRAY_CAP_OCTETS = 512 * 1024 * 1024,
+    DB_KEEP_OCTETS = 4 * 1024 * 1024,
+};
 
 /* Parameters in the order of $1, $2, ... Values are borrowed until the call that takes the struct
  * returns. */
@@ -68,6 +72,9 @@ bool db_is_broken(const struct db_conn *conn);
 /* As db_is_broken(), after looking at the socket: for a connection that lay idle and may have been
  * closed. */
 bool db_is_stale(struct db_conn *conn);
+/* A statement or a result of more than DB_KEEP_OCTETS has passed: libpq's buffers keep the size of
+ * the largest for as long as the connection lives. */
+bool db_is_bloated(const struct db_conn *conn);
 
 /*
  * Run one statement, preparing it when needed. *ret_res is owned by the caller (PQclear).

@@ -137,6 +137,8 @@ void db_pool_give(struct db_pool *pool, struct db_conn *conn)
             pool->stats.open--;
         }
         pool->stats.open--;
+    } else if (db_is_bloated(conn)) {
+        pool->stats.open--;
     } else {
         pool->idle[pool->idle_count++] = conn;
         conn = NULL;

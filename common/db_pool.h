@@ -2,7 +2,7 @@
  * db_pool.h - connections shared by threads (the server's).
  *
  * A connection is opened when none is idle and the pool is not full; a broken one is dropped when
- * it is given back.
+ * it is given back, and so is one whose buffers have grown large.
  */
 #ifndef COMMON_DB_POOL_H
 #define COMMON_DB_POOL_H

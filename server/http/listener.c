@@ -36,7 +36,8 @@ enum {
     LISTENER_ADDRESS_OCTETS = 64,
     LISTENER_SMALL_BODY_OCTETS = 64 * 1024,
     LISTENER_LARGE_BODY_OCTETS = 1024 * 1024,
-    LISTENER_ARENAS = 4,
+    LISTENER_ARENAS_LEAST = 2,
+    LISTENER_ARENAS_MOST = 4,
     LISTENER_NOTE_OCTETS = 256,
 };
 
@@ -313,6 +314,17 @@ static void listener_set_stacks(void)
     pthread_attr_destroy(&attr);
 }
 
+/* Heaps, which the threads share: of hundreds no more are busy at once than there are processors,
+ * and each heap keeps some megabytes of what its largest requests took. */
+static int listener_arenas(void)
+{
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+
+    if (processors < LISTENER_ARENAS_LEAST)
+        return LISTENER_ARENAS_LEAST;
+    return processors < LISTENER_ARENAS_MOST ? (int)processors : LISTENER_ARENAS_MOST;
+}
+
 static enum err listener_start(struct listener *listener, const char *address, struct error *err)
 {
     char threads[24];
@@ -346,8 +358,7 @@ static enum err listener_start(struct listener *listener, const char *address, s
         .callbacks = &callbacks, .user_data = listener, .configuration_options = options};
 
     snprintf(threads, sizeof(threads), "%lld", (long long)listener->context->config->http_threads);
-    mallopt(M_ARENA_MAX, LISTENER_ARENAS); /* heaps are shared by threads: hundreds of them are
-                                              rarely busy at once */
+    mallopt(M_ARENA_MAX, listener_arenas());
     listener_set_stacks();
     mg_init_library(0);
     listener->mg = mg_start2(&init, &error);
