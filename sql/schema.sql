@@ -925,7 +925,7 @@ DECLARE
     free    bigint;
     free_at timestamptz;
     answer  mailproxy.slots;
-    account_leases bigint;
+    account_leases bigint := 0;
     tenant_leases  bigint := 0;
 BEGIN
     answer.at_limit := false;
@@ -951,11 +951,13 @@ BEGIN
     answer.connections := greatest(least(answer.connections, share, CASE WHEN account.failures > 0 THEN 1 END), 0);
 
     -- Before what was taken is summed up: a message recorded in between counts twice then, and never not at all.
-    SELECT count(*) INTO account_leases
-      FROM mailproxy.worker w
-      JOIN mailproxy.queue q ON q.lease_epoch = w.epoch AND q.state = 'leased' AND q.tenant_id = of_tenant
-                            AND q.account_id = of_account
-     WHERE w.ended_at IS NULL;
+    IF account.failures > 0 OR num_nonnulls(account.limit_per_minute, account.limit_per_hour, account.limit_per_day) > 0 THEN
+        SELECT count(*) INTO account_leases
+          FROM mailproxy.worker w
+          JOIN mailproxy.queue q ON q.lease_epoch = w.epoch AND q.state = 'leased' AND q.tenant_id = of_tenant
+                                AND q.account_id = of_account
+         WHERE w.ended_at IS NULL;
+    END IF;
     IF account.of_limited_tenant THEN
         SELECT count(*) INTO tenant_leases
           FROM mailproxy.worker w
@@ -4245,7 +4247,18 @@ CREATE TABLE mailproxy.account_state (
     crowded_until timestamp with time zone,
     failing_since timestamp with time zone,
     proven boolean DEFAULT false NOT NULL,
+    has_front boolean DEFAULT false NOT NULL,
+    front bigint[],
+    front_next bigint[],
+    front_next_at timestamp with time zone,
     CONSTRAINT account_state_failures_are_not_negative CHECK ((failures >= 0)),
+    CONSTRAINT account_state_front_has_four_priorities CHECK ((cardinality(front) = 4)),
+    CONSTRAINT account_state_front_is_whole CHECK ((num_nonnulls(front, front_next, front_next_at) =
+CASE
+    WHEN has_front THEN 3
+    ELSE 0
+END)),
+    CONSTRAINT account_state_front_next_has_four_priorities CHECK ((cardinality(front_next) = 4)),
     CONSTRAINT account_state_gate_has_a_reason CHECK ((num_nulls(gate_until, gate_reason) = ANY (ARRAY[0, 2])))
 )
 WITH (fillfactor='50');
@@ -4291,6 +4304,30 @@ COMMENT ON COLUMN mailproxy.account_state.failing_since IS 'The first failure si
 --
 
 COMMENT ON COLUMN mailproxy.account_state.proven IS 'Its relay answered in a transaction, and nothing the account was at fault for has happened since. Until then each worker takes only a few of its messages and opens one connection.';
+
+--
+-- Name: COLUMN account_state.has_front; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.account_state.has_front IS 'Claims begin at front, but for those that look at everything. A column of its own, so that a front that moves on changes no index.';
+
+--
+-- Name: COLUMN account_state.front; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.account_state.front IS 'The message_pk, for each priority from 0 on, before which nothing is expected to be ready: claims have taken it. null: a claim begins at the first.';
+
+--
+-- Name: COLUMN account_state.front_next; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.account_state.front_next IS 'What claims took last, for each priority: front in half a second, when what was being stored beside it can be seen.';
+
+--
+-- Name: COLUMN account_state.front_next_at; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.account_state.front_next_at IS 'When front_next became front last.';
 
 --
 -- Name: account_token; Type: TABLE; Schema: mailproxy; Owner: -
@@ -4383,6 +4420,7 @@ CREATE TABLE mailproxy.worker (
     lease_s integer NOT NULL,
     ended_at timestamp with time zone,
     ended_how text,
+    searched_at timestamp with time zone,
     CONSTRAINT worker_end_is_explained CHECK ((num_nulls(ended_at, ended_how) = ANY (ARRAY[0, 2]))),
     CONSTRAINT worker_end_is_known CHECK ((ended_how = ANY (ARRAY['stopped'::text, 'reaped'::text]))),
     CONSTRAINT worker_lease_is_positive CHECK ((lease_s > 0))
@@ -4412,6 +4450,12 @@ COMMENT ON COLUMN mailproxy.worker.steady_since IS 'No heartbeat was late since 
 --
 
 COMMENT ON COLUMN mailproxy.worker.ended_how IS 'stopped (it said so itself) or reaped (its heartbeat ran out).';
+
+--
+-- Name: COLUMN worker.searched_at; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.worker.searched_at IS 'When leases that it left behind were last looked for after it had ended; again when as much time has passed as from its end until then. null: not yet.';
 
 --
 -- Name: account_health; Type: VIEW; Schema: mailproxy; Owner: -
@@ -6407,6 +6451,12 @@ ALTER TABLE ONLY mailproxy.worker
 --
 
 CREATE INDEX account_counter_by_worker ON mailproxy.account_counter USING btree (worker_epoch) WHERE (worker_epoch > 0);
+
+--
+-- Name: account_state_fronts; Type: INDEX; Schema: mailproxy; Owner: -
+--
+
+CREATE INDEX account_state_fronts ON mailproxy.account_state USING btree (tenant_id, account_id) WHERE has_front;
 
 --
 -- Name: attempt_by_time; Type: INDEX; Schema: mailproxy; Owner: -

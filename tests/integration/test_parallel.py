@@ -165,3 +165,23 @@ def test_an_idle_worker_learns_of_a_message_at_once(new_system, relay):
         api.enqueue(message(f"m{i}"))
         system.wait_state("sent", f"m{i}")
     assert relay.ids() == [f"m{i}" for i in range(20)]
+
+
+def test_what_lies_before_its_accounts_front_is_sent_too(new_system, relay):
+    """As what came back or was stored late. Nobody tells the worker to look at everything; now and then it has just done so, now and then not."""
+    system = new_system(workers=1)
+    api = system.add_tenant()
+    for account in ("other", "main"):
+        system.add_account(api, relay, account)
+    api.enqueue(*[message(f"m{i}") for i in range(300)])
+    system.wait_all_final()  # by now there are dead rows enough to keep fronts
+    behind_all = [10**9] * 4
+    for i in range(5):
+        api.enqueue(message(f"o{i}", account="other"))
+        system.wait_state("sent", f"o{i}")
+        system.rows("UPDATE mailproxy.account_state SET has_front = true, front = %s, front_next = %s, front_next_at = now()"
+                    " WHERE account_id = 'main'", behind_all, behind_all)
+        api.enqueue(message(f"late{i}"))
+        system.wait_state("sent", f"late{i}")
+        row, = system.rows("SELECT front, has_front FROM mailproxy.account_state WHERE account_id = 'main'")
+        assert row["has_front"] and row["front"][2] < 10**9, "the front has moved to it"

@@ -77,8 +77,8 @@ def test_deep_accounts_leave_a_part_for_others(conn, claimer):
     held = {}
     while got := by_account(claimer.claim(most=120 - sum(held.values()), reserve=30, held=[("acme", a, n, 1) for a, n in held.items()])):
         held = {a: held.get(a, 0) + got.get(a, 0) for a in {**held, **got}}
-        assert claimer.answer[0][-1], "some of it is kept back"
-    assert claimer.answer[0][Claimer.AGAIN_MS] is None and claimer.answer[0][-1], "until there is room"
+        assert claimer.answer[0][Claimer.KEPT_BACK], "some of it is kept back"
+    assert claimer.answer[0][Claimer.AGAIN_MS] is None and claimer.answer[0][Claimer.KEPT_BACK], "until there is room"
     assert held == {"a": 50, "b": 30, "c": 4, "d": 4}
 
 
@@ -86,7 +86,7 @@ def test_a_deep_account_alone_waits_for_room_before_it_is_asked_for_again(conn, 
     """Else a claim of what has been sent meanwhile follows the other without end, each of a few messages."""
     add(conn, 60, "deep")
     assert by_account(claimer.claim(most=40, reserve=10)) == {"deep": 23}
-    assert claimer.answer[0][Claimer.AGAIN_MS] is None and claimer.answer[0][-1]
+    assert claimer.answer[0][Claimer.AGAIN_MS] is None and claimer.answer[0][Claimer.KEPT_BACK]
 
 
 def test_a_part_that_nobody_needs_costs_no_account_its_turn(conn, claimer):
@@ -97,7 +97,7 @@ def test_a_part_that_nobody_needs_costs_no_account_its_turn(conn, claimer):
     held = [("acme", a, 1, 1) for a in got] + [("acme", "deep", 4, 4)]
     assert claimer.answer[0][Claimer.AGAIN_MS] == 0
     assert by_account(claimer.claim(most=146, reserve=40, held=held)) == {"deep": 46}
-    assert claimer.answer[0][Claimer.AGAIN_MS] is None and not claimer.answer[0][-1]
+    assert claimer.answer[0][Claimer.AGAIN_MS] is None and not claimer.answer[0][Claimer.KEPT_BACK]
 
 
 def test_an_answer_in_a_transaction_proves_an_account_and_a_fault_unproves_it(conn, claimer):

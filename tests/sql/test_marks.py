@@ -45,7 +45,7 @@ def test_a_claim_takes_nothing_where_the_workers_last_heartbeat_is_not(db):
     ask = [epoch, [], [], [], 10, 10, 65536, [], 10, [], [], 10, 0]
 
     def claimed(*seen):
-        return [row for row in db.run("claim_messages", *ask, *seen) if row[2] is not None]
+        return [row for row in db.run("claim_messages", *ask, *seen, True) if row[2] is not None]
 
     assert claimed(start, heartbeat + 1) == []
     assert claimed(start + 1, heartbeat) == []
@@ -69,7 +69,7 @@ def test_a_worker_that_misses_what_it_has_seen_stops_all_until_it_is_confirmed(d
     assert found[4] is True
     assert instance(db, "sends, active, restore_found_by, restore_seen_epoch, suspension_seq") == (False, True, found[0], 1, 2)
     assert register(db)[4] is True, "also one that remembers nothing waits"
-    assert db.run("claim_messages", found[0], [], [], [], 10, 10, 65536, [], 10, [], [], 10, 0, *found[1:3])[0][2] is None
+    assert db.run("claim_messages", found[0], [], [], [], 10, 10, 65536, [], 10, [], [], 10, 0, *found[1:3], True)[0][2] is None
     db.sql("UPDATE mailproxy.message SET created_at = now() + interval '2 minutes' WHERE message_id = 'm2'")  # accepted since
     tokens_before = db.sql("SELECT nextval('mailproxy.lease_token_seq')")[0][0]
     assert confirm(db, dry_run=True) == [("acme", "main", 1)]

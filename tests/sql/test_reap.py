@@ -25,3 +25,23 @@ def test_a_claim_that_was_committed_while_its_worker_was_given_up_is_not_lost(co
     assert conn.execute(f"EXECUTE reap({own.epoch})").fetchall() == []
     late.close()
     own.close()
+
+
+def test_what_a_worker_left_behind_is_looked_for_at_intervals_that_double(conn, database):
+    """Each search passes what it has ever leased and vacuum has not taken away yet."""
+    own, gone = Claimer(database), Claimer(database)
+
+    def searched(ended, searched):
+        conn.execute("UPDATE mailproxy.worker SET ended_at = now() - %s::interval, searched_at = now() - %s::interval, ended_how = 'stopped'"
+                     " WHERE epoch = %s", (ended, searched, gone.epoch))
+        conn.execute(f"EXECUTE reap({own.epoch})")
+        return conn.execute("SELECT searched_at > now() - interval '1 second' FROM mailproxy.worker WHERE epoch = %s", (gone.epoch,)).fetchone()[0]
+
+    assert searched("2 seconds", None)
+    assert searched("30 minutes", None)
+    assert not searched("20 seconds", "8 seconds")
+    assert searched("20 seconds", "12 seconds")
+    assert not searched("40 minutes", "15 minutes")
+    assert not searched("61 minutes", "55 minutes"), "no longer"
+    own.close()
+    gone.close()

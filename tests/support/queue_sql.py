@@ -29,7 +29,7 @@ class Claimer:
     """One worker's connection and epoch."""
 
     # The columns of claim_messages that tests look at.
-    AGAIN_MS, REJECTED, PK, TOKEN, PRIORITY, ACCOUNT, CONNECTIONS = 0, 1, 2, 3, 8, 19, 32
+    AGAIN_MS, REJECTED, PK, TOKEN, PRIORITY, ACCOUNT, CONNECTIONS, KEPT_BACK, PASSED = 0, 1, 2, 3, 8, 19, 32, -2, -1
 
     def __init__(self, url):
         self.conn = psycopg.connect(url, autocommit=True, options="-c enable_seqscan=off -c jit=off", prepare_threshold=None)
@@ -40,14 +40,14 @@ class Claimer:
         self.conn.execute("PREPARE record AS " + statement("record/record_attempts"))
         self.answer = None  # of the last claim, as it came
 
-    def claim(self, most=50, batch_size=50, held=(), few=None, unproven=50, reserve=-10000):
+    def claim(self, most=50, batch_size=50, held=(), few=None, unproven=50, reserve=-10000, everything=True):
         """
         Rows that are messages. held: (tenant, account, messages, connections) of what it holds already; few: how many more of
         each it may have, by first contact. unproven, reserve: $12 and $13, by which there is more than enough room for all.
         """
         tenants, accounts, counts, kept = (list(column) for column in zip(*held)) if held else ([], [], [], [])
         values = psycopg.sql.SQL(", ").join(map(psycopg.sql.Literal, [self.epoch, tenants, accounts, counts, batch_size, most, 65536, kept, 10,
-                                                                    few or [None] * len(held), [1] * len(held), unproven, reserve, 0, 0]))
+                                                                    few or [None] * len(held), [1] * len(held), unproven, reserve, 0, 0, everything]))
         self.answer = self.conn.execute(psycopg.sql.SQL("EXECUTE claim({})").format(values)).fetchall()
         return [row for row in self.answer if row[self.PK] is not None]
 

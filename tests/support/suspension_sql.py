@@ -67,7 +67,7 @@ class Connection:
 
     def claim(self, epoch=1):
         """{message_id: (message_pk, lease_token)}"""
-        rows = self.run("claim_messages", epoch, [], [], [], 1000, 1000, 65536, [], 1000, [], [], 1000, -10000, 0, 0)
+        rows = self.run("claim_messages", epoch, [], [], [], 1000, 1000, 65536, [], 1000, [], [], 1000, -10000, 0, 0, True)
         pk, token, message_id = ([c.name for c in self.cursor.description].index(name)
                                  for name in ("message_pk", "lease_token", "message_id"))
         return {row[message_id]: (row[pk], row[token]) for row in rows if row[pk] is not None}

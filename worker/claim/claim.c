@@ -58,6 +58,7 @@ enum claim_column {
     CLAIM_TLS_CLIENT_KEY_KEY,
     CLAIM_PROVEN,
     CLAIM_KEPT_BACK,
+    CLAIM_PASSED,
 };
 
 static void claim_account_free(struct claim_account *a)
@@ -219,6 +220,7 @@ struct claim_outlook claim_read_outlook(const PGresult *res)
             ret.again_ms = db_int(res, 0, CLAIM_AGAIN_MS);
         ret.rejected = db_int(res, 0, CLAIM_REJECTED);
         ret.kept_back = db_bool(res, 0, CLAIM_KEPT_BACK);
+        ret.passed = db_bool(res, 0, CLAIM_PASSED);
         ret.claims = db_is_null(res, 0, CLAIM_MESSAGE_PK) ? 0 : PQntuples(res);
     }
     return ret;

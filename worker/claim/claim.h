@@ -96,6 +96,7 @@ struct claim_outlook {
     int64_t again_ms; /* until it is worth asking again without news; -1: it is not */
     int64_t rejected; /* messages that a limit made errors */
     bool kept_back;   /* an account was given less than it might have, for others */
+    bool passed;      /* what lies before some account's front was not looked at */
 };
 struct claim_outlook claim_read_outlook(const PGresult *res);
 

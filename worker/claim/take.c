@@ -10,6 +10,7 @@
 #include "sql/statements.h"
 #include "worker/claim/held.h"
 #include "worker/claim/mark.h"
+#include "worker/claim/told.h"
 
 enum {
     TAKE_HELD_PER_CONNECTION =
@@ -23,6 +24,11 @@ enum {
     TAKE_RECOVER_POLLS = 60, /* a claim or return may have been lost on the way */
     TAKE_UNSURE_POLLS = 5, /* it was, and its backend may not have ended yet: look again so soon */
     TAKE_RETRY_MS = 500,
+    /* Everything is looked at, not only from the accounts' fronts on, so often, and for a tenth of
+     * the time at most. */
+    TAKE_EVERYTHING_LEAST_MS = 200,
+    TAKE_EVERYTHING_MOST_MS = 10000,
+    TAKE_EVERYTHING_SHARE = 10,
 };
 
 struct taker {
@@ -43,6 +49,9 @@ struct taker {
     uint32_t claim;          /* number of the last claim */
     uint32_t claim_accounts; /* it gave messages of */
     uint32_t claim_max;      /* it might give at most so many messages */
+    int64_t asked_ms;        /* when the last claim began */
+    bool everything;         /* the last claim looked at everything */
+    int64_t everything_ms;   /* when the next one does */
     uint32_t polls_left;     /* until leases of unknown tokens are looked for */
     struct event_timer poll, soon;
     struct db_array returned_pks, returned_tokens; /* to be handed back at the turn's end */
@@ -81,81 +90,6 @@ static bool take_is_too_much(const struct held_account *account)
 }
 
 /* ---- claiming ---- */
-
-struct take_arrays {
-    struct db_array tenants, accounts, counts, connections, few, versions;
-    int32_t unproven; /* messages that accounts which are not proven may still have */
-};
-
-/* What the claim is told of one account. */
-static void take_list_account(struct take_arrays *arrays, struct held_account *a)
-{
-    int32_t few = TAKE_FEW - (a->count - a->aside);
-
-    db_array_text(&arrays->tenants, a->tenant_id);
-    db_array_text(&arrays->accounts, a->account_id);
-    db_array_int(&arrays->counts, a->count);
-    db_array_int(&arrays->connections, a->connections);
-    db_array_int(&arrays->versions, a->version);
-    a->told_proven = a->proven;
-    if (a->proven)
-        db_array_null(&arrays->few);
-    else
-        db_array_int(&arrays->few, few > 0 ? few : 0);
-    /* Each counts as many as it may have, so that no more accounts than connections are tried. */
-    if (!a->proven && a->count > 0)
-        arrays->unproven -= a->count > TAKE_FEW ? a->count : TAKE_FEW;
-}
-
-static struct take_arrays take_list_accounts(struct taker *taker)
-{
-    const struct take_calls *calls = &taker->calls;
-    struct take_arrays ret = {db_array_of(DB_TEXT),          db_array_of(DB_TEXT),
-                              db_array_of(DB_INT4),          db_array_of(DB_INT4),
-                              db_array_of(DB_INT4),          db_array_of(DB_INT8),
-                              (int32_t)(taker->held_max / 2)};
-    bool full = taker->held >= taker->held_max;
-
-    for (struct held_account *a = TAILQ_FIRST(&taker->accounts.list), *next; a; a = next) {
-        /* When this worker can take no more, others should not wait for connections it leaves idle.
-         */
-        int32_t open = calls->count_connections(calls->arg, a->tenant_id, a->account_id,
-                                                full && a->count == 0);
-        int32_t wanted = a->count < a->connections ? a->count : a->connections;
-
-        next = TAILQ_NEXT(a, link);
-        if (a->count == 0 && open == 0) {
-            held_remove(&taker->accounts, a);
-            continue;
-        }
-        /* No more are opened from here on than the claim is told of, until it grants more. */
-        a->connections = open > wanted ? open : wanted;
-        a->told = a->count;
-        take_list_account(&ret, a);
-    }
-    return ret;
-}
-
-static void take_clear_arrays(struct take_arrays *arrays)
-{
-    db_array_clear(&arrays->tenants);
-    db_array_clear(&arrays->accounts);
-    db_array_clear(&arrays->counts);
-    db_array_clear(&arrays->connections);
-    db_array_clear(&arrays->few);
-    db_array_clear(&arrays->versions);
-}
-
-static enum err take_check_arrays(const struct take_arrays *arrays, struct error *err)
-{
-    const struct db_array *all[] = {&arrays->tenants,     &arrays->accounts, &arrays->counts,
-                                    &arrays->connections, &arrays->few,      &arrays->versions};
-    enum err rc = ERR_OK;
-
-    for (size_t i = 0; !rc && i < sizeof(all) / sizeof(all[0]); i++)
-        rc = db_array_check(all[i], err);
-    return rc;
-}
 
 static void take_run(struct taker *taker);
 static void take_recover(struct taker *taker);
@@ -219,6 +153,23 @@ static void take_run_within(struct taker *taker, int64_t delay_ms)
         event_timer_start(taker->loop, &taker->soon, delay_ms, take_run_timer, taker);
 }
 
+/* What came back, or was stored late, may lie before its account's front. */
+static void take_plan_everything(struct taker *taker, bool passed)
+{
+    int64_t now_ms = event_loop_now_ms(taker->loop);
+    int64_t pause_ms = (now_ms - taker->asked_ms) * TAKE_EVERYTHING_SHARE;
+
+    if (taker->everything) {
+        if (pause_ms < TAKE_EVERYTHING_LEAST_MS)
+            pause_ms = TAKE_EVERYTHING_LEAST_MS;
+        if (pause_ms > TAKE_EVERYTHING_MOST_MS)
+            pause_ms = TAKE_EVERYTHING_MOST_MS;
+        taker->everything_ms = now_ms + pause_ms;
+    } else if (passed && taker->dry) {
+        take_run_within(taker, taker->everything_ms > now_ms ? taker->everything_ms - now_ms : 0);
+    }
+}
+
 static void take_log_rejected(int64_t messages)
 {
     struct log_line l;
@@ -266,6 +217,7 @@ static void take_claimed(void *arg, enum err rc, const PGresult *res, const stru
     taker->kept_back = outlook.kept_back;
     if (outlook.rejected)
         take_log_rejected(outlook.rejected);
+    take_plan_everything(taker, outlook.passed);
     if (lost)
         take_recover(taker);
     else if (!taker->dry)
@@ -277,36 +229,40 @@ static void take_claimed(void *arg, enum err rc, const PGresult *res, const stru
 /* Also a worker that can take no more tells which connections it can do without. */
 static void take_ask(struct taker *taker)
 {
-    struct take_arrays arrays = take_list_accounts(taker);
+    struct told told = told_list(&taker->accounts, &taker->calls, taker->held >= taker->held_max,
+                                 taker->held_max / 2);
     const struct mark *seen = taker->calls.seen(taker->calls.arg);
     struct db_params params = {0};
     struct error err;
     int32_t trials;
 
     db_param_int(&params, taker->epoch);
-    db_param_array(&params, &arrays.tenants);
-    db_param_array(&params, &arrays.accounts);
-    db_param_array(&params, &arrays.counts);
+    db_param_array(&params, &told.tenants);
+    db_param_array(&params, &told.accounts);
+    db_param_array(&params, &told.counts);
     db_param_int(&params, taker->config->batch_size_per_account);
     taker->claim_max = taker->held < taker->held_max ? taker->held_max - taker->held : 0;
     trials = (int32_t)taker->claim_max - (int32_t)taker->trial_reserve;
     db_param_int(&params, taker->claim_max);
     db_param_int(&params, TAKE_INLINE_OCTETS);
-    db_param_array(&params, &arrays.connections);
+    db_param_array(&params, &told.connections);
     db_param_int(&params, taker->config->max_connections_per_account);
-    db_param_array(&params, &arrays.few);
-    db_param_array(&params, &arrays.versions);
-    db_param_int(&params, arrays.unproven < trials ? arrays.unproven : trials);
+    db_param_array(&params, &told.few);
+    db_param_array(&params, &told.versions);
+    db_param_int(&params, told.unproven < trials ? told.unproven : trials);
     db_param_int(&params, taker->deep_reserve);
     db_param_int(&params, seen->started_us);
     db_param_int(&params, seen->heartbeat_us);
+    taker->asked_ms = event_loop_now_ms(taker->loop);
+    taker->everything = taker->asked_ms >= taker->everything_ms;
+    db_param_bool(&params, taker->everything);
     taker->again = false;
-    if (take_check_arrays(&arrays, &err) ||
+    if (told_check(&told, &err) ||
         db_async_run(taker->db, &SQL_CLAIM_MESSAGES, &params, take_claimed, taker, &err))
         log_error(LOG_WARN, "claim", "claim_failed", &err); /* the poll tries again */
     else
         taker->asking = true;
-    take_clear_arrays(&arrays);
+    told_clear(&told);
 }
 
 static void take_run(struct taker *taker)

@@ -19,6 +19,7 @@ enum {
     SWEEP_RATES_MAX = 5000,
     SWEEP_RAISE_MS = 10 * 1000,
     SWEEP_GIVE_UP_MS = 5000,
+    SWEEP_FRONTS_MS = 5000,
     SWEEP_ID_OCTETS = 256, /* account_id_is_short, and a NUL */
     SWEEP_RETRY_MS = 1000,
     SWEEP_RECONNECT_MS =
@@ -45,7 +46,7 @@ struct sweeper {
     void *arg;
     int64_t epoch;
     int64_t reap_from_ms; /* by the loop's clock */
-    struct sweep_chore promote, reap, partitions, fold, rates, raise, give_up;
+    struct sweep_chore promote, reap, partitions, fold, rates, raise, give_up, fronts;
     struct sweep_place place;
 };
 
@@ -300,6 +301,28 @@ static void sweep_give_up(void *arg)
     sweep_ask(&s->give_up, &SQL_GIVE_UP_MESSAGES, &params, sweep_given_up, sweep_give_up);
 }
 
+/* ---- let the claims' skip scan find accounts again whose front is of no use any more ---- */
+
+static void sweep_fronts(void *arg);
+
+static void sweep_fronts_forgotten(void *arg, enum err rc, const PGresult *res,
+                                   const struct error *err)
+{
+    struct sweeper *s = arg;
+
+    (void)res;
+    if (!sweep_failed(&s->fronts, rc, err, sweep_fronts))
+        event_timer_start(s->loop, &s->fronts.timer, SWEEP_FRONTS_MS, sweep_fronts, s);
+}
+
+static void sweep_fronts(void *arg)
+{
+    struct sweeper *s = arg;
+    struct db_params none = {0};
+
+    sweep_ask(&s->fronts, &SQL_FORGET_FRONTS, &none, sweep_fronts_forgotten, sweep_fronts);
+}
+
 /* ---- what callers see ---- */
 
 static void sweep_start(struct sweeper *s, struct sweep_chore *chore, event_timer_fn *fn)
@@ -317,6 +340,7 @@ static void sweep_stop(struct sweeper *s)
     event_timer_stop(s->loop, &s->rates.timer);
     event_timer_stop(s->loop, &s->raise.timer);
     event_timer_stop(s->loop, &s->give_up.timer);
+    event_timer_stop(s->loop, &s->fronts.timer);
 }
 
 void sweep_set_epoch(struct sweeper *s, int64_t epoch)
@@ -333,6 +357,7 @@ void sweep_set_epoch(struct sweeper *s, int64_t epoch)
     if (s->config->priority_age)
         sweep_start(s, &s->raise, sweep_raise);
     sweep_start(s, &s->give_up, sweep_give_up);
+    sweep_start(s, &s->fronts, sweep_fronts);
 }
 
 void sweep_connected(struct sweeper *s)
@@ -356,7 +381,7 @@ enum err sweep_new(struct event_loop *loop, struct db_async *db, const struct co
     s->fn = fn;
     s->arg = arg;
     s->promote.sweeper = s->reap.sweeper = s->partitions.sweeper = s->fold.sweeper = s;
-    s->rates.sweeper = s->raise.sweeper = s->give_up.sweeper = s;
+    s->rates.sweeper = s->raise.sweeper = s->give_up.sweeper = s->fronts.sweeper = s;
     *ret = s;
     return ERR_OK;
 }

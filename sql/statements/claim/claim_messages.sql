@@ -9,9 +9,11 @@
 -- $13 integer so many of $6 are not shared among accounts the worker holds four or more messages of
 -- $14 bigint when the worker started  $15 bigint its last heartbeat known to be stored, both in microseconds since the Unix epoch: a
 -- database that was restored to an earlier state does not have them, and nothing is claimed there
+-- $16 boolean look at everything, not only from the accounts' fronts on
 -- Rows: see claim_read_row() in worker/claim/claim.c. Nothing due, or all of it gated, suspended or paused: one row without a message.
 --       Each row's first two columns: milliseconds until it is worth asking again, null: not before there is news; messages
---       that a limit made errors. Its last: some account was given less than it might have, for others.
+--       that a limit made errors. Its last two: some account was given less than it might have, for others; fronts were passed, so
+--       a claim that looks at everything may find more.
 -- Accounts with limits, and those that were at fault, are asked for by free_slots(), which also locks them for this
 -- transaction; one that has no slots left is gated. An account that was at fault is tried by one worker at a time. Any account
 -- is asked for when the worker has more of its messages than connections: of an account's connections each worker gets its
@@ -22,6 +24,10 @@
 -- Locks: the worker's own row, so that it cannot be reaped meanwhile (what it claimed after that nobody would take over);
 -- account_state rows, the claimed queue rows and the worker's own connection_grant and account_counter rows; any that another worker has locked are skipped. Only rejecting messages
 -- waits, for the tenant's tenant_sync row, at the end.
+-- Fronts: what was claimed leaves dead entries in index queue_ready, before those that are ready; until vacuum has taken them away
+-- each scan from the beginning passes them all, and while a snapshot is held they stay. So every 256th message gives its account a
+-- front (account_state.front), from which on claims look; the skip scan leaps over such accounts, and they are asked for by themselves.
+-- What becomes ready again, or was locked, or was committed late, may lie before the front: $16 finds it, and moves the front there.
 -- Plan: a skip scan of index queue_ready finds the accounts with ready work, then index queue_ready again for each; no
 -- scan of the backlog, also under a generic plan (tests/sql).
 -- Called by: take_run() in worker/claim/take.c.
@@ -32,21 +38,44 @@ WITH RECURSIVE alive AS MATERIALIZED (
        FOR SHARE
 ), crew AS MATERIALIZED (
     SELECT count(*)::numeric AS workers FROM mailproxy.worker WHERE ended_at IS NULL
-), ready AS (
-    (SELECT q.tenant_id, q.account_id
-       FROM mailproxy.queue q
-      WHERE q.state = 'ready'
-      ORDER BY q.tenant_id, q.account_id
-      LIMIT 1)
+), ready (tenant_id, account_id, has_front) AS (
+    VALUES ('' COLLATE "C", '' COLLATE "C", false) -- before the first
     UNION ALL
-    SELECT n.tenant_id, n.account_id
+    SELECT coalesce(n.tenant_id, f.tenant_id), coalesce(n.account_id, f.account_id), n.tenant_id IS NULL
       FROM ready r
-     CROSS JOIN LATERAL (
-           SELECT q.tenant_id, q.account_id
-             FROM mailproxy.queue q
-            WHERE q.state = 'ready' AND (q.tenant_id, q.account_id) > (r.tenant_id, r.account_id)
-            ORDER BY q.tenant_id, q.account_id
-            LIMIT 1) n
+      LEFT JOIN LATERAL (
+           SELECT s.tenant_id, s.account_id
+             FROM mailproxy.account_state s
+            WHERE s.has_front AND NOT $16::boolean AND (s.tenant_id, s.account_id) > (r.tenant_id, r.account_id)
+            ORDER BY s.tenant_id, s.account_id
+            LIMIT 1) f ON true
+      LEFT JOIN LATERAL (
+           (SELECT q.tenant_id, q.account_id
+              FROM mailproxy.queue q
+             WHERE f.tenant_id IS NULL AND q.state = 'ready' AND (q.tenant_id, q.account_id) > (r.tenant_id, r.account_id)
+             ORDER BY q.tenant_id, q.account_id
+             LIMIT 1)
+           UNION ALL -- only up to f, in three parts: a scan does not end where the second column of (...) < (...) fails
+           (SELECT q.tenant_id, q.account_id
+              FROM mailproxy.queue q
+             WHERE f.tenant_id IS NOT NULL AND q.state = 'ready' AND q.tenant_id = r.tenant_id AND q.account_id > r.account_id
+               AND q.account_id < CASE WHEN f.tenant_id = r.tenant_id THEN f.account_id ELSE repeat(chr(1114111), 64) END -- after all
+             ORDER BY q.tenant_id, q.account_id
+             LIMIT 1)
+           UNION ALL
+           (SELECT q.tenant_id, q.account_id
+              FROM mailproxy.queue q
+             WHERE q.state = 'ready' AND q.tenant_id > r.tenant_id AND q.tenant_id < f.tenant_id
+             ORDER BY q.tenant_id, q.account_id
+             LIMIT 1)
+           UNION ALL
+           (SELECT q.tenant_id, q.account_id
+              FROM mailproxy.queue q
+             WHERE f.tenant_id > r.tenant_id AND q.state = 'ready' AND q.tenant_id = f.tenant_id AND q.account_id < f.account_id
+             ORDER BY q.tenant_id, q.account_id
+             LIMIT 1)
+           LIMIT 1) n ON true
+     WHERE n.tenant_id IS NOT NULL OR f.tenant_id IS NOT NULL
 ), candidate AS MATERIALIZED (
     SELECT s.tenant_id, s.account_id, s.served_at, p.proven, m.room,
            p.proven AND coalesce(h.held, 0) >= greatest(4, 3 * ($6::integer - $13::integer) - 3) AS has_enough,
@@ -56,7 +85,8 @@ WITH RECURSIVE alive AS MATERIALIZED (
            s.failures > 0 OR s.gate_recheck_at IS NOT NULL
            OR num_nonnulls(a.limit_per_minute, a.limit_per_hour, a.limit_per_day,
                            t.limit_per_hour, t.limit_per_day) > 0 AS limited,
-           a.limit_behavior = 'reject' AS rejects
+           a.limit_behavior = 'reject' AS rejects,
+           CASE WHEN r.has_front THEN s.front END AS front
       FROM ready r
       JOIN mailproxy.account_state s ON s.tenant_id = r.tenant_id AND s.account_id = r.account_id
       JOIN mailproxy.account a ON a.tenant_id = r.tenant_id AND a.account_id = r.account_id
@@ -79,6 +109,13 @@ WITH RECURSIVE alive AS MATERIALIZED (
        AND $6::integer > 0
        AND (SELECT sends FROM mailproxy.instance)
        AND EXISTS (SELECT FROM alive)
+       AND (NOT r.has_front
+            OR EXISTS (SELECT FROM unnest(s.front) WITH ORDINALITY f (message_pk, place)
+                        CROSS JOIN LATERAL (
+                              SELECT FROM mailproxy.queue q
+                               WHERE q.state = 'ready' AND q.tenant_id = s.tenant_id AND q.account_id = s.account_id
+                                 AND (q.priority, q.message_pk) >= (f.place - 1, f.message_pk) AND q.priority <= f.place - 1
+                               LIMIT 1) q))
 ), turn AS MATERIALIZED (
     SELECT c.*, c.widens AND c.kept <= c.held AS waits, -- all its connections are busy: what is claimed needs another one
            row_number() OVER (PARTITION BY c.tenant_id ORDER BY c.served_at) AS place,
@@ -94,7 +131,7 @@ WITH RECURSIVE alive AS MATERIALIZED (
       FROM turn t
      ORDER BY t.served_at
 ), granted AS MATERIALIZED (
-    SELECT k.tenant_id, k.account_id, k.served_at, k.proven, k.limited, k.rejects, k.held, k.kept, k.share, k.opens_at IS NULL AS was_open,
+    SELECT k.tenant_id, k.account_id, k.served_at, k.proven, k.limited, k.rejects, k.held, k.kept, k.share, k.front, k.opens_at IS NULL AS was_open,
            (k.answer).connections, (k.answer).at_limit, (k.answer).closed_until, (k.answer).recheck_at, (k.answer).reason,
            k.kept = 0 AND (k.answer).connections = 0 AS crowded,
            (k.limited OR k.waits) AND (k.answer).slots IS NULL AS busy,
@@ -104,7 +141,7 @@ WITH RECURSIVE alive AS MATERIALIZED (
                 ELSE k.room END AS room
       FROM asked k
 ), shared AS MATERIALIZED (
-    SELECT g.tenant_id, g.account_id, g.served_at, g.proven, g.room AS wanted,
+    SELECT g.tenant_id, g.account_id, g.served_at, g.proven, g.front, g.room AS wanted,
            least(g.room, CASE WHEN g.proven
                               THEN greatest(4 - g.held,
                                             (3 * ($6::integer - $13::integer - coalesce(sum(g.room) OVER before, 0)) - g.held) / 4)
@@ -118,11 +155,18 @@ WITH RECURSIVE alive AS MATERIALIZED (
       FROM (SELECT * FROM shared WHERE room > 0 ORDER BY served_at) g
      CROSS JOIN LATERAL (
            SELECT q.message_pk
-             FROM mailproxy.queue q
-            WHERE q.state = 'ready' AND q.tenant_id = g.tenant_id AND q.account_id = g.account_id
-            ORDER BY q.priority, q.message_pk
-            LIMIT g.room
-              FOR UPDATE SKIP LOCKED) p
+             FROM (SELECT 0 AS priority, 0 AS message_pk, 3 AS last WHERE g.front IS NULL
+                   UNION ALL
+                   SELECT o.place - 1, o.message_pk, o.place - 1 FROM unnest(g.front) WITH ORDINALITY o (message_pk, place)) f
+            CROSS JOIN LATERAL (
+                  SELECT q.message_pk
+                    FROM mailproxy.queue q
+                   WHERE q.state = 'ready' AND q.tenant_id = g.tenant_id AND q.account_id = g.account_id
+                     AND (q.priority, q.message_pk) >= (f.priority, f.message_pk) AND q.priority <= f.last
+                   ORDER BY q.priority, q.message_pk
+                   LIMIT g.room
+                     FOR UPDATE SKIP LOCKED) q
+            LIMIT g.room) p
      LIMIT $6::integer
 ), leased AS (
     UPDATE mailproxy.queue q
@@ -137,11 +181,25 @@ WITH RECURSIVE alive AS MATERIALIZED (
            gate_reason = CASE WHEN NOT u.limited THEN s.gate_reason
                               WHEN s.failures > 0 THEN coalesce(s.gate_reason, 'the account is being tried') END,
            gate_recheck_at = CASE WHEN NOT u.limited THEN s.gate_recheck_at
-                                  WHEN s.failures > 0 THEN now() + interval '1 second' END
-      FROM (SELECT l.tenant_id, l.account_id, g.limited
+                                  WHEN s.failures > 0 THEN now() + interval '1 second' END,
+           has_front = s.has_front OR u.moves,
+           (front, front_next, front_next_at) = (
+               SELECT array_agg(least(f.now, f.taken) ORDER BY f.priority),
+                      array_agg(CASE WHEN f.turns OR f.taken < f.now THEN coalesce(f.taken, f.next) ELSE f.next END ORDER BY f.priority),
+                      CASE WHEN bool_or(f.turns) THEN now() ELSE s.front_next_at END
+                 FROM (SELECT t.turns, CASE WHEN t.turns THEN p.next ELSE p.now END AS now, p.next, p.taken, p.priority
+                         FROM (SELECT coalesce(s.front_next_at < now() - interval '500 milliseconds', true) AS turns) t
+                        CROSS JOIN unnest(coalesce(s.front, '{0,0,0,0}'), coalesce(s.front_next, '{0,0,0,0}'), u.taken)
+                                   WITH ORDINALITY p (now, next, taken, priority)
+                        WHERE s.has_front OR u.moves) f)
+      FROM (SELECT l.tenant_id, l.account_id, g.limited, d.moves, d.taken
               FROM granted g
               JOIN mailproxy.account_state l ON l.tenant_id = g.tenant_id AND l.account_id = g.account_id
-             WHERE EXISTS (SELECT FROM leased d WHERE d.tenant_id = g.tenant_id AND d.account_id = g.account_id)
+              JOIN (SELECT tenant_id, account_id, bool_or(message_pk % 256 = 0) AS moves,
+                           ARRAY[max(message_pk) FILTER (WHERE priority = 0), max(message_pk) FILTER (WHERE priority = 1),
+                                 max(message_pk) FILTER (WHERE priority = 2), max(message_pk) FILTER (WHERE priority = 3)] AS taken
+                      FROM leased
+                     GROUP BY tenant_id, account_id) d ON d.tenant_id = g.tenant_id AND d.account_id = g.account_id
                FOR NO KEY UPDATE OF l SKIP LOCKED) u
      WHERE s.tenant_id = u.tenant_id AND s.account_id = u.account_id
 ), closed AS (
@@ -210,7 +268,8 @@ WITH RECURSIVE alive AS MATERIALIZED (
                  (SELECT extract(epoch FROM min(recheck_at) - now()) * 1000 FROM granted WHERE closed_until IS NOT NULL))
            AS again_ms,
            (SELECT sum(messages) FROM rejected) AS rejected,
-           EXISTS (SELECT FROM cut) OR EXISTS (SELECT FROM candidate WHERE has_enough) AS kept_back
+           EXISTS (SELECT FROM cut) OR EXISTS (SELECT FROM candidate WHERE has_enough) AS kept_back,
+           EXISTS (SELECT FROM ready WHERE has_front) AS passed
 ), sender AS MATERIALIZED ( -- an account once, not once for each of its messages
     SELECT k.tenant_id, k.account_id, coalesce(a.retry_delays, t.retry_delays) AS retry_delays,
            coalesce(a.retry_max_age_s, t.retry_max_age_s) AS retry_max_age_s, a.version, a.host, a.port, a.username, a.password_sealed,
@@ -232,7 +291,8 @@ SELECT ceil(w.again_ms)::bigint, w.rejected, l.message_pk, l.lease_token, (extra
        s.use_tls, s.tls_verify, s.tls_ca, s.tls_pin, s.timeout_s, s.ttl_s,
        s.connections, s.batch_size, s.dsn_notify, s.dsn_ret, s.client_base_url,
        s.client_base_url_trusted, s.client_attachment_path, s.client_auth_sealed, s.client_auth_key_id, s.large_file_config,
-       s.by_token, s.tls_client_cert, s.tls_client_key_sealed, s.tls_client_key_key_id, s.proven, w.kept_back
+       s.by_token, s.tls_client_cert, s.tls_client_key_sealed, s.tls_client_key_key_id, s.proven, w.kept_back,
+       w.passed
   FROM outlook w
   LEFT JOIN (leased l
              JOIN mailproxy.message m ON m.message_pk = l.message_pk
