@@ -125,19 +125,26 @@ enum err db_pool_take(struct db_pool *pool, int64_t wait_ms, struct db_conn **re
 
 void db_pool_give(struct db_pool *pool, struct db_conn *conn)
 {
+    bool gone;
+
     if (!conn)
         return;
     db_rollback(conn);
+    gone = db_is_bloated(conn) && !db_is_broken(conn);
+    if (gone) {
+        db_close(conn); /* before another one may be opened in its place */
+        conn = NULL;
+    }
     pthread_mutex_lock(&pool->lock);
     pool->stats.busy--;
-    if (db_is_broken(conn)) {
+    if (gone) {
+        pool->stats.open--;
+    } else if (db_is_broken(conn)) {
         /* The others are likely broken by the same cause: do not serve them to the next callers. */
         while (pool->idle_count) {
             db_close(pool->idle[--pool->idle_count]);
             pool->stats.open--;
         }
-        pool->stats.open--;
-    } else if (db_is_bloated(conn)) {
         pool->stats.open--;
     } else {
         pool->idle[pool->idle_count++] = conn;

@@ -4251,6 +4251,8 @@ CREATE TABLE mailproxy.account_state (
     front bigint[],
     front_next bigint[],
     front_next_at timestamp with time zone,
+    overtaken boolean DEFAULT false NOT NULL,
+    CONSTRAINT account_state_a_front_is_overtaken CHECK ((has_front OR (NOT overtaken))),
     CONSTRAINT account_state_failures_are_not_negative CHECK ((failures >= 0)),
     CONSTRAINT account_state_front_has_four_priorities CHECK ((cardinality(front) = 4)),
     CONSTRAINT account_state_front_is_whole CHECK ((num_nonnulls(front, front_next, front_next_at) =
@@ -4321,13 +4323,19 @@ COMMENT ON COLUMN mailproxy.account_state.front IS 'The message_pk, for each pri
 -- Name: COLUMN account_state.front_next; Type: COMMENT; Schema: mailproxy; Owner: -
 --
 
-COMMENT ON COLUMN mailproxy.account_state.front_next IS 'What claims took last, for each priority: front in half a second, when what was being stored beside it can be seen.';
+COMMENT ON COLUMN mailproxy.account_state.front_next IS 'How far claims had come at front_next_at, for each priority: front half a second later, when what was being stored beside it can be seen.';
 
 --
 -- Name: COLUMN account_state.front_next_at; Type: COMMENT; Schema: mailproxy; Owner: -
 --
 
 COMMENT ON COLUMN mailproxy.account_state.front_next_at IS 'When front_next became front last.';
+
+--
+-- Name: COLUMN account_state.overtaken; Type: COMMENT; Schema: mailproxy; Owner: -
+--
+
+COMMENT ON COLUMN mailproxy.account_state.overtaken IS 'Something ready was seen before the front: claims of this account begin at its first message until one comes to the front.';
 
 --
 -- Name: account_token; Type: TABLE; Schema: mailproxy; Owner: -

@@ -6,12 +6,15 @@ ALTER TABLE mailproxy.account_state
     ADD COLUMN front bigint[] CONSTRAINT account_state_front_has_four_priorities CHECK (cardinality(front) = 4),
     ADD COLUMN front_next bigint[] CONSTRAINT account_state_front_next_has_four_priorities CHECK (cardinality(front_next) = 4),
     ADD COLUMN front_next_at timestamptz,
+    ADD COLUMN overtaken boolean NOT NULL DEFAULT false,
+    ADD CONSTRAINT account_state_a_front_is_overtaken CHECK (has_front OR NOT overtaken),
     ADD CONSTRAINT account_state_front_is_whole CHECK (num_nonnulls(front, front_next, front_next_at) = CASE WHEN has_front THEN 3 ELSE 0 END);
 
 COMMENT ON COLUMN mailproxy.account_state.has_front IS 'Claims begin at front, but for those that look at everything. A column of its own, so that a front that moves on changes no index.';
 COMMENT ON COLUMN mailproxy.account_state.front IS 'The message_pk, for each priority from 0 on, before which nothing is expected to be ready: claims have taken it. null: a claim begins at the first.';
-COMMENT ON COLUMN mailproxy.account_state.front_next IS 'What claims took last, for each priority: front in half a second, when what was being stored beside it can be seen.';
+COMMENT ON COLUMN mailproxy.account_state.front_next IS 'How far claims had come at front_next_at, for each priority: front half a second later, when what was being stored beside it can be seen.';
 COMMENT ON COLUMN mailproxy.account_state.front_next_at IS 'When front_next became front last.';
+COMMENT ON COLUMN mailproxy.account_state.overtaken IS 'Something ready was seen before the front: claims of this account begin at its first message until one comes to the front.';
 
 CREATE INDEX account_state_fronts ON mailproxy.account_state (tenant_id, account_id) WHERE has_front;
 

@@ -1,5 +1,6 @@
 """Where claims begin to look, so that they need not pass what earlier ones have left behind."""
 
+import concurrent.futures
 import random
 
 import psycopg
@@ -35,6 +36,11 @@ def set_front(conn, fronts, tenant="acme", account="main"):
 def let_turn(conn):
     """Half a second passes."""
     conn.execute("UPDATE mailproxy.account_state SET front_next_at = now() - interval '1 second' WHERE has_front")
+
+
+def by_account(rows):
+    accounts = [row[Claimer.ACCOUNT] for row in rows]
+    return {account: accounts.count(account) for account in accounts}
 
 
 def pks(rows):
@@ -78,6 +84,10 @@ def test_each_priority_has_its_own(conn, claimer):
     assert pks(claimer.claim(everything=False)) == [401, 402]
 
 
+def overtaken(conn, account="main"):
+    return conn.execute("SELECT overtaken FROM mailproxy.account_state WHERE account_id = %s", (account,)).fetchone()[0]
+
+
 def test_what_lies_before_a_front_is_found_when_everything_is_looked_at(conn, claimer):
     add_account(conn)
     add_messages(conn, 100)
@@ -88,7 +98,50 @@ def test_what_lies_before_a_front_is_found_when_everything_is_looked_at(conn, cl
     assert claimer.answer[0][Claimer.PASSED] is True
     assert pks(claimer.claim(most=20)) == list(range(1, 21))
     assert claimer.answer[0][Claimer.PASSED] is False
-    assert pks(claimer.claim(everything=False)) == list(range(21, 71)), "the front has moved there"
+    assert overtaken(conn)
+    assert pks(claimer.claim(everything=False)) == list(range(21, 71)), "from the beginning until it comes to the front"
+    add_messages(conn, 100)
+    assert pks(claimer.claim(everything=False)) == [*range(71, 90), *range(101, 132)]
+    assert not overtaken(conn)
+    assert front(conn) == (True, [0, 0, 90, 0], [0, 0, 90, 0]), "it stays where it is meanwhile"
+
+
+def test_who_was_overtaken_has_it_at_its_next_turn(conn, claimer):
+    """A look at everything has no room for all, and whoever is busy has just had its turn."""
+    for account in ("first", "busy"):
+        add_account(conn, account=account)
+    add_messages(conn, 10, account="first")
+    add_messages(conn, 100, account="busy")
+    set_front(conn, [0, 0, 61, 0], account="busy")
+    assert by_account(claimer.claim(most=5, everything=False)) == {"first": 5}
+    assert by_account(claimer.claim(most=5, everything=False)) == {"busy": 5}
+    assert not overtaken(conn, "busy")
+    assert by_account(claimer.claim(most=5)) == {"first": 5}
+    assert overtaken(conn, "busy") and not overtaken(conn, "first")
+    assert pks(claimer.claim(most=5, everything=False)) == list(range(11, 16))
+
+
+def test_what_rose_to_a_higher_priority_lies_before_its_front(conn, claimer):
+    add_account(conn)
+    add_messages(conn, 1, priority=3)
+    add_messages(conn, 100, priority=2)
+    set_front(conn, [0, 0, 50, 0])
+    conn.execute("UPDATE mailproxy.queue SET priority = 2 WHERE message_pk = 1")
+    assert pks(claimer.claim(most=5, everything=False)) == list(range(50, 55))
+    assert pks(claimer.claim(most=1)) == [1]
+    assert overtaken(conn)
+    assert pks(claimer.claim(most=5, everything=False)) == list(range(2, 7))
+
+
+def test_who_is_overtaken_by_what_went_away_is_so_no_more(conn, claimer):
+    """Else its claims would begin at the first message for good."""
+    add_account(conn)
+    add_messages(conn, 100)
+    set_front(conn, [0, 0, 101, 0])
+    conn.execute("UPDATE mailproxy.account_state SET overtaken = true")
+    conn.execute("DELETE FROM mailproxy.queue")
+    assert claimer.claim(everything=False) == []
+    assert not overtaken(conn)
 
 
 def test_an_account_without_work_after_its_front_is_no_candidate(conn, claimer):
@@ -170,3 +223,21 @@ def test_fronts_are_forgotten_when_there_is_nothing_to_pass(conn, claimer):
     assert conn.execute("SELECT pg_stat_get_dead_tuples('mailproxy.queue'::regclass)").fetchone()[0] >= 64
     assert conn.execute(text).fetchone() == (0,)
     assert front(conn, account="one")[0]
+
+
+def test_claims_side_by_side_take_each_message_once(conn, database):
+    """Each sees fronts that another moves, and looks at everything as often."""
+    add_account(conn)
+    add_messages(conn, 3000)
+
+    def work(number):
+        claimer, taken = Claimer(database), []
+        while rows := claimer.claim(most=20, batch_size=1000, everything=number % 2 == 0) or claimer.claim(most=20, batch_size=1000):
+            taken += pks(rows)
+            let_turn(conn) if number == 0 else claimer.conn.execute(statement("sweep/forget_fronts"))
+        claimer.close()
+        return taken
+
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        taken = [pk for part in pool.map(work, range(4)) for pk in part]
+    assert sorted(taken) == list(range(1, 3001))

@@ -29,7 +29,7 @@ class Claimer:
     """One worker's connection and epoch."""
 
     # The columns of claim_messages that tests look at.
-    AGAIN_MS, REJECTED, PK, TOKEN, PRIORITY, ACCOUNT, CONNECTIONS, KEPT_BACK, PASSED = 0, 1, 2, 3, 8, 19, 32, -2, -1
+    AGAIN_MS, REJECTED, PK, TOKEN, PRIORITY, ACCOUNT, CONNECTIONS, KEPT_BACK, PASSED = 0, 1, 2, 3, 8, 19, 32, -3, -2
 
     def __init__(self, url):
         self.conn = psycopg.connect(url, autocommit=True, options="-c enable_seqscan=off -c jit=off", prepare_threshold=None)

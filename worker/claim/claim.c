@@ -59,6 +59,7 @@ enum claim_column {
     CLAIM_PROVEN,
     CLAIM_KEPT_BACK,
     CLAIM_PASSED,
+    CLAIM_TOOK_MS,
 };
 
 static void claim_account_free(struct claim_account *a)
@@ -221,6 +222,7 @@ struct claim_outlook claim_read_outlook(const PGresult *res)
         ret.rejected = db_int(res, 0, CLAIM_REJECTED);
         ret.kept_back = db_bool(res, 0, CLAIM_KEPT_BACK);
         ret.passed = db_bool(res, 0, CLAIM_PASSED);
+        ret.took_ms = db_int(res, 0, CLAIM_TOOK_MS);
         ret.claims = db_is_null(res, 0, CLAIM_MESSAGE_PK) ? 0 : PQntuples(res);
     }
     return ret;

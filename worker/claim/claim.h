@@ -97,6 +97,7 @@ struct claim_outlook {
     int64_t rejected; /* messages that a limit made errors */
     bool kept_back;   /* an account was given less than it might have, for others */
     bool passed;      /* what lies before some account's front was not looked at */
+    int64_t took_ms;  /* of the database */
 };
 struct claim_outlook claim_read_outlook(const PGresult *res);
 

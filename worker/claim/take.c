@@ -27,7 +27,7 @@ enum {
     /* Everything is looked at, not only from the accounts' fronts on, so often, and for a tenth of
      * the time at most. */
     TAKE_EVERYTHING_LEAST_MS = 200,
-    TAKE_EVERYTHING_MOST_MS = 10000,
+    TAKE_EVERYTHING_MOST_MS = 5000,
     TAKE_EVERYTHING_SHARE = 10,
 };
 
@@ -49,7 +49,6 @@ struct taker {
     uint32_t claim;          /* number of the last claim */
     uint32_t claim_accounts; /* it gave messages of */
     uint32_t claim_max;      /* it might give at most so many messages */
-    int64_t asked_ms;        /* when the last claim began */
     bool everything;         /* the last claim looked at everything */
     int64_t everything_ms;   /* when the next one does */
     uint32_t polls_left;     /* until leases of unknown tokens are looked for */
@@ -153,21 +152,26 @@ static void take_run_within(struct taker *taker, int64_t delay_ms)
         event_timer_start(taker->loop, &taker->soon, delay_ms, take_run_timer, taker);
 }
 
-/* What came back, or was stored late, may lie before its account's front. */
-static void take_plan_everything(struct taker *taker, bool passed)
+static void take_look_again(struct taker *taker, int64_t took_ms)
 {
-    int64_t now_ms = event_loop_now_ms(taker->loop);
-    int64_t pause_ms = (now_ms - taker->asked_ms) * TAKE_EVERYTHING_SHARE;
+    int64_t pause_ms = took_ms * TAKE_EVERYTHING_SHARE;
 
-    if (taker->everything) {
-        if (pause_ms < TAKE_EVERYTHING_LEAST_MS)
-            pause_ms = TAKE_EVERYTHING_LEAST_MS;
-        if (pause_ms > TAKE_EVERYTHING_MOST_MS)
-            pause_ms = TAKE_EVERYTHING_MOST_MS;
-        taker->everything_ms = now_ms + pause_ms;
-    } else if (passed && taker->dry) {
-        take_run_within(taker, taker->everything_ms > now_ms ? taker->everything_ms - now_ms : 0);
-    }
+    if (pause_ms < TAKE_EVERYTHING_LEAST_MS)
+        pause_ms = TAKE_EVERYTHING_LEAST_MS;
+    if (pause_ms > TAKE_EVERYTHING_MOST_MS)
+        pause_ms = TAKE_EVERYTHING_MOST_MS;
+    taker->everything_ms = event_loop_now_ms(taker->loop) + pause_ms;
+}
+
+/* What came back, or was stored late, may lie before its account's front. */
+static void take_plan_look(struct taker *taker, const struct claim_outlook *outlook)
+{
+    int64_t left_ms = taker->everything_ms - event_loop_now_ms(taker->loop);
+
+    if (taker->everything)
+        take_look_again(taker, outlook->took_ms);
+    else if (outlook->passed && taker->dry)
+        take_run_within(taker, left_ms > 0 ? left_ms : 0);
 }
 
 static void take_log_rejected(int64_t messages)
@@ -192,6 +196,8 @@ static void take_claimed(void *arg, enum err rc, const PGresult *res, const stru
     taker->asking = false;
     if (rc) {
         log_error(LOG_WARN, "claim", "claim_failed", err);
+        if (taker->everything)
+            take_look_again(taker, TAKE_EVERYTHING_MOST_MS); /* a time limit may have ended it */
         take_recover(taker);
         return;
     }
@@ -217,7 +223,7 @@ static void take_claimed(void *arg, enum err rc, const PGresult *res, const stru
     taker->kept_back = outlook.kept_back;
     if (outlook.rejected)
         take_log_rejected(outlook.rejected);
-    take_plan_everything(taker, outlook.passed);
+    take_plan_look(taker, &outlook);
     if (lost)
         take_recover(taker);
     else if (!taker->dry)
@@ -253,8 +259,8 @@ static void take_ask(struct taker *taker)
     db_param_int(&params, taker->deep_reserve);
     db_param_int(&params, seen->started_us);
     db_param_int(&params, seen->heartbeat_us);
-    taker->asked_ms = event_loop_now_ms(taker->loop);
-    taker->everything = taker->asked_ms >= taker->everything_ms;
+    taker->everything =
+        taker->claim_max > 0 && event_loop_now_ms(taker->loop) >= taker->everything_ms;
     db_param_bool(&params, taker->everything);
     taker->again = false;
     if (told_check(&told, &err) ||

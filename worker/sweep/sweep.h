@@ -1,7 +1,7 @@
 /*
  * sweep.h - the chores between deliveries: promote what has become due, raise what waits
  * behind higher priorities, take over from dead workers, give up what has waited for too long,
- * make partitions.
+ * forget fronts that are of no use, make partitions.
  */
 #ifndef WORKER_SWEEP_SWEEP_H
 #define WORKER_SWEEP_SWEEP_H

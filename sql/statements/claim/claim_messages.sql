@@ -12,8 +12,8 @@
 -- $16 boolean look at everything, not only from the accounts' fronts on
 -- Rows: see claim_read_row() in worker/claim/claim.c. Nothing due, or all of it gated, suspended or paused: one row without a message.
 --       Each row's first two columns: milliseconds until it is worth asking again, null: not before there is news; messages
---       that a limit made errors. Its last two: some account was given less than it might have, for others; fronts were passed, so
---       a claim that looks at everything may find more.
+--       that a limit made errors. Its last three: some account was given less than it might have, for others; fronts were passed, so
+--       a claim that looks at everything may find more; milliseconds that the claim took.
 -- Accounts with limits, and those that were at fault, are asked for by free_slots(), which also locks them for this
 -- transaction; one that has no slots left is gated. An account that was at fault is tried by one worker at a time. Any account
 -- is asked for when the worker has more of its messages than connections: of an account's connections each worker gets its
@@ -27,9 +27,10 @@
 -- Fronts: what was claimed leaves dead entries in index queue_ready, before those that are ready; until vacuum has taken them away
 -- each scan from the beginning passes them all, and while a snapshot is held they stay. So every 256th message gives its account a
 -- front (account_state.front), from which on claims look; the skip scan leaps over such accounts, and they are asked for by themselves.
--- What becomes ready again, or was locked, or was committed late, may lie before the front: $16 finds it, and moves the front there.
--- Plan: a skip scan of index queue_ready finds the accounts with ready work, then index queue_ready again for each; no
--- scan of the backlog, also under a generic plan (tests/sql).
+-- What becomes ready again, or rises, or was locked, or was committed late, may lie before the front: $16 finds it, and marks the account
+-- as overtaken, so that its turns begin at the first message until one comes to the front.
+-- Plan: a skip scan of index queue_ready, and of account_state_fronts beside it, finds the accounts with ready work, then index
+-- queue_ready again for each; no scan of the backlog, also under a generic plan (tests/sql).
 -- Called by: take_run() in worker/claim/take.c.
 WITH RECURSIVE alive AS MATERIALIZED (
     SELECT FROM mailproxy.worker
@@ -38,10 +39,10 @@ WITH RECURSIVE alive AS MATERIALIZED (
        FOR SHARE
 ), crew AS MATERIALIZED (
     SELECT count(*)::numeric AS workers FROM mailproxy.worker WHERE ended_at IS NULL
-), ready (tenant_id, account_id, has_front) AS (
-    VALUES ('' COLLATE "C", '' COLLATE "C", false) -- before the first
+), ready (tenant_id, account_id, has_front, priority, message_pk) AS ( -- the last two: of the first message, where that was looked for
+    VALUES ('' COLLATE "C", '' COLLATE "C", false, NULL::smallint, NULL::bigint) -- before the first
     UNION ALL
-    SELECT coalesce(n.tenant_id, f.tenant_id), coalesce(n.account_id, f.account_id), n.tenant_id IS NULL
+    SELECT coalesce(n.tenant_id, f.tenant_id), coalesce(n.account_id, f.account_id), n.tenant_id IS NULL, n.priority, n.message_pk
       FROM ready r
       LEFT JOIN LATERAL (
            SELECT s.tenant_id, s.account_id
@@ -50,29 +51,35 @@ WITH RECURSIVE alive AS MATERIALIZED (
             ORDER BY s.tenant_id, s.account_id
             LIMIT 1) f ON true
       LEFT JOIN LATERAL (
-           (SELECT q.tenant_id, q.account_id
+           (SELECT q.tenant_id, q.account_id, q.priority, q.message_pk
               FROM mailproxy.queue q
              WHERE f.tenant_id IS NULL AND q.state = 'ready' AND (q.tenant_id, q.account_id) > (r.tenant_id, r.account_id)
-             ORDER BY q.tenant_id, q.account_id
+             ORDER BY q.tenant_id, q.account_id, q.priority, q.message_pk
              LIMIT 1)
-           UNION ALL -- only up to f, in three parts: a scan does not end where the second column of (...) < (...) fails
-           (SELECT q.tenant_id, q.account_id
+           UNION ALL -- only up to f, part by part: a scan does not end where the second column of (...) < (...) fails
+           (SELECT q.tenant_id, q.account_id, q.priority, q.message_pk
               FROM mailproxy.queue q
-             WHERE f.tenant_id IS NOT NULL AND q.state = 'ready' AND q.tenant_id = r.tenant_id AND q.account_id > r.account_id
-               AND q.account_id < CASE WHEN f.tenant_id = r.tenant_id THEN f.account_id ELSE repeat(chr(1114111), 64) END -- after all
-             ORDER BY q.tenant_id, q.account_id
+             WHERE f.tenant_id = r.tenant_id AND q.state = 'ready'
+               AND q.tenant_id = r.tenant_id AND q.account_id > r.account_id AND q.account_id < f.account_id
+             ORDER BY q.tenant_id, q.account_id, q.priority, q.message_pk
              LIMIT 1)
            UNION ALL
-           (SELECT q.tenant_id, q.account_id
+           (SELECT q.tenant_id, q.account_id, q.priority, q.message_pk
+              FROM mailproxy.queue q
+             WHERE f.tenant_id > r.tenant_id AND q.state = 'ready' AND q.tenant_id = r.tenant_id AND q.account_id > r.account_id
+             ORDER BY q.tenant_id, q.account_id, q.priority, q.message_pk
+             LIMIT 1)
+           UNION ALL
+           (SELECT q.tenant_id, q.account_id, q.priority, q.message_pk
               FROM mailproxy.queue q
              WHERE q.state = 'ready' AND q.tenant_id > r.tenant_id AND q.tenant_id < f.tenant_id
-             ORDER BY q.tenant_id, q.account_id
+             ORDER BY q.tenant_id, q.account_id, q.priority, q.message_pk
              LIMIT 1)
            UNION ALL
-           (SELECT q.tenant_id, q.account_id
+           (SELECT q.tenant_id, q.account_id, q.priority, q.message_pk
               FROM mailproxy.queue q
              WHERE f.tenant_id > r.tenant_id AND q.state = 'ready' AND q.tenant_id = f.tenant_id AND q.account_id < f.account_id
-             ORDER BY q.tenant_id, q.account_id
+             ORDER BY q.tenant_id, q.account_id, q.priority, q.message_pk
              LIMIT 1)
            LIMIT 1) n ON true
      WHERE n.tenant_id IS NOT NULL OR f.tenant_id IS NOT NULL
@@ -86,7 +93,7 @@ WITH RECURSIVE alive AS MATERIALIZED (
            OR num_nonnulls(a.limit_per_minute, a.limit_per_hour, a.limit_per_day,
                            t.limit_per_hour, t.limit_per_day) > 0 AS limited,
            a.limit_behavior = 'reject' AS rejects,
-           CASE WHEN r.has_front THEN s.front END AS front
+           CASE WHEN r.has_front AND NOT s.overtaken THEN s.front END AS front, s.overtaken
       FROM ready r
       JOIN mailproxy.account_state s ON s.tenant_id = r.tenant_id AND s.account_id = r.account_id
       JOIN mailproxy.account a ON a.tenant_id = r.tenant_id AND a.account_id = r.account_id
@@ -109,7 +116,7 @@ WITH RECURSIVE alive AS MATERIALIZED (
        AND $6::integer > 0
        AND (SELECT sends FROM mailproxy.instance)
        AND EXISTS (SELECT FROM alive)
-       AND (NOT r.has_front
+       AND (NOT r.has_front OR s.overtaken
             OR EXISTS (SELECT FROM unnest(s.front) WITH ORDINALITY f (message_pk, place)
                         CROSS JOIN LATERAL (
                               SELECT FROM mailproxy.queue q
@@ -131,7 +138,7 @@ WITH RECURSIVE alive AS MATERIALIZED (
       FROM turn t
      ORDER BY t.served_at
 ), granted AS MATERIALIZED (
-    SELECT k.tenant_id, k.account_id, k.served_at, k.proven, k.limited, k.rejects, k.held, k.kept, k.share, k.front, k.opens_at IS NULL AS was_open,
+    SELECT k.tenant_id, k.account_id, k.served_at, k.proven, k.limited, k.rejects, k.held, k.kept, k.share, k.front, k.overtaken, k.opens_at IS NULL AS was_open,
            (k.answer).connections, (k.answer).at_limit, (k.answer).closed_until, (k.answer).recheck_at, (k.answer).reason,
            k.kept = 0 AND (k.answer).connections = 0 AS crowded,
            (k.limited OR k.waits) AND (k.answer).slots IS NULL AS busy,
@@ -141,7 +148,7 @@ WITH RECURSIVE alive AS MATERIALIZED (
                 ELSE k.room END AS room
       FROM asked k
 ), shared AS MATERIALIZED (
-    SELECT g.tenant_id, g.account_id, g.served_at, g.proven, g.front, g.room AS wanted,
+    SELECT g.tenant_id, g.account_id, g.served_at, g.proven, g.front, g.overtaken, g.room AS wanted,
            least(g.room, CASE WHEN g.proven
                               THEN greatest(4 - g.held,
                                             (3 * ($6::integer - $13::integer - coalesce(sum(g.room) OVER before, 0)) - g.held) / 4)
@@ -183,19 +190,20 @@ WITH RECURSIVE alive AS MATERIALIZED (
            gate_recheck_at = CASE WHEN NOT u.limited THEN s.gate_recheck_at
                                   WHEN s.failures > 0 THEN now() + interval '1 second' END,
            has_front = s.has_front OR u.moves,
-           (front, front_next, front_next_at) = (
-               SELECT array_agg(least(f.now, f.taken) ORDER BY f.priority),
-                      array_agg(CASE WHEN f.turns OR f.taken < f.now THEN coalesce(f.taken, f.next) ELSE f.next END ORDER BY f.priority),
-                      CASE WHEN bool_or(f.turns) THEN now() ELSE s.front_next_at END
+           (front, front_next, front_next_at, overtaken) = (
+               SELECT array_agg(f.now ORDER BY f.priority),
+                      array_agg(CASE WHEN f.turns AND f.taken >= f.now THEN f.taken ELSE f.next END ORDER BY f.priority),
+                      CASE WHEN bool_or(f.turns) THEN now() ELSE s.front_next_at END,
+                      CASE WHEN u.began_at_front THEN s.overtaken ELSE coalesce(bool_or(f.taken < f.now), false) END
                  FROM (SELECT t.turns, CASE WHEN t.turns THEN p.next ELSE p.now END AS now, p.next, p.taken, p.priority
                          FROM (SELECT coalesce(s.front_next_at < now() - interval '500 milliseconds', true) AS turns) t
                         CROSS JOIN unnest(coalesce(s.front, '{0,0,0,0}'), coalesce(s.front_next, '{0,0,0,0}'), u.taken)
                                    WITH ORDINALITY p (now, next, taken, priority)
                         WHERE s.has_front OR u.moves) f)
-      FROM (SELECT l.tenant_id, l.account_id, g.limited, d.moves, d.taken
+      FROM (SELECT l.tenant_id, l.account_id, g.limited, g.front IS NOT NULL AS began_at_front, d.moves, d.taken
               FROM granted g
               JOIN mailproxy.account_state l ON l.tenant_id = g.tenant_id AND l.account_id = g.account_id
-              JOIN (SELECT tenant_id, account_id, bool_or(message_pk % 256 = 0) AS moves,
+              JOIN (SELECT tenant_id, account_id, bool_or(lease_token % 256 = 0) AS moves,
                            ARRAY[max(message_pk) FILTER (WHERE priority = 0), max(message_pk) FILTER (WHERE priority = 1),
                                  max(message_pk) FILTER (WHERE priority = 2), max(message_pk) FILTER (WHERE priority = 3)] AS taken
                       FROM leased
@@ -213,6 +221,26 @@ WITH RECURSIVE alive AS MATERIALIZED (
        SET crowded_until = now() + interval '1 second'
       FROM granted g
      WHERE s.tenant_id = g.tenant_id AND s.account_id = g.account_id AND g.crowded AND g.closed_until IS NULL
+), looked AS (
+    UPDATE mailproxy.account_state s
+       SET overtaken = v.overtaken
+      FROM (SELECT l.tenant_id, l.account_id, w.overtaken
+              FROM (SELECT r.tenant_id, r.account_id, true AS overtaken
+                      FROM ready r
+                      JOIN mailproxy.account_state h ON h.tenant_id = r.tenant_id AND h.account_id = r.account_id
+                     WHERE $16::boolean AND h.has_front AND NOT h.overtaken AND r.message_pk < h.front[r.priority + 1]
+                       AND NOT EXISTS (SELECT FROM leased d WHERE d.tenant_id = r.tenant_id AND d.account_id = r.account_id)
+                       AND NOT EXISTS (SELECT FROM granted g WHERE g.tenant_id = r.tenant_id AND g.account_id = r.account_id
+                                                               AND (g.closed_until IS NOT NULL OR g.crowded)) -- written above
+                     UNION ALL
+                    SELECT h.tenant_id, h.account_id, false -- and what overtook it is gone
+                      FROM shared h
+                     WHERE h.overtaken AND h.room > 0 AND (SELECT count(*) FROM leased) < $6::integer
+                       AND NOT EXISTS (SELECT FROM leased d WHERE d.tenant_id = h.tenant_id AND d.account_id = h.account_id)) w
+              JOIN mailproxy.account_state l ON l.tenant_id = w.tenant_id AND l.account_id = w.account_id
+             WHERE l.has_front
+               FOR NO KEY UPDATE OF l SKIP LOCKED) v
+     WHERE s.tenant_id = v.tenant_id AND s.account_id = v.account_id
 ), widened AS MATERIALIZED (
     SELECT g.tenant_id, g.account_id, greatest(g.kept, least(g.connections, g.held + n.messages))::integer AS connections
       FROM granted g
@@ -269,7 +297,8 @@ WITH RECURSIVE alive AS MATERIALIZED (
            AS again_ms,
            (SELECT sum(messages) FROM rejected) AS rejected,
            EXISTS (SELECT FROM cut) OR EXISTS (SELECT FROM candidate WHERE has_enough) AS kept_back,
-           EXISTS (SELECT FROM ready WHERE has_front) AS passed
+           $6::integer > 0 AND EXISTS (SELECT FROM ready WHERE has_front) AS passed,
+           (extract(epoch FROM clock_timestamp() - statement_timestamp()) * 1000)::bigint AS took_ms
 ), sender AS MATERIALIZED ( -- an account once, not once for each of its messages
     SELECT k.tenant_id, k.account_id, coalesce(a.retry_delays, t.retry_delays) AS retry_delays,
            coalesce(a.retry_max_age_s, t.retry_max_age_s) AS retry_max_age_s, a.version, a.host, a.port, a.username, a.password_sealed,
@@ -292,7 +321,7 @@ SELECT ceil(w.again_ms)::bigint, w.rejected, l.message_pk, l.lease_token, (extra
        s.connections, s.batch_size, s.dsn_notify, s.dsn_ret, s.client_base_url,
        s.client_base_url_trusted, s.client_attachment_path, s.client_auth_sealed, s.client_auth_key_id, s.large_file_config,
        s.by_token, s.tls_client_cert, s.tls_client_key_sealed, s.tls_client_key_key_id, s.proven, w.kept_back,
-       w.passed
+       w.passed, w.took_ms
   FROM outlook w
   LEFT JOIN (leased l
              JOIN mailproxy.message m ON m.message_pk = l.message_pk

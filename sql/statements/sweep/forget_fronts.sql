@@ -9,7 +9,7 @@ WITH fronts AS MATERIALIZED (
     SELECT s.tenant_id, s.account_id FROM mailproxy.account_state s WHERE s.has_front
 ), forgotten AS (
     UPDATE mailproxy.account_state s
-       SET has_front = false, front = NULL, front_next = NULL, front_next_at = NULL
+       SET has_front = false, front = NULL, front_next = NULL, front_next_at = NULL, overtaken = false
       FROM (SELECT l.tenant_id, l.account_id
               FROM mailproxy.account_state l
              WHERE l.has_front

@@ -2,7 +2,7 @@
 -- $1 bigint our own epoch, never reaped here. A worker whose own heartbeat is late, or was late within the last half lease,
 -- reaps nobody: the database may have stood still for all alike, and the others are about to report back.
 -- Rows: per message taken over: message_pk, tenant_id, message_id, account_id, epoch, attempt.
--- Locks: the dead workers' rows (one that another worker is reaping is skipped); in take_over(), which does the rest, shares the
+-- Locks: the dead workers' rows, those that ended included (one that another worker is reaping is skipped); in take_over(), which does the rest, shares the
 -- tenants of messages with a batch code (lock_suspended), then the leases and rate_bucket rows; account_state rows are shared, and
 -- counters of epoch 0 written, in order; tenant_sync rows. Messages of a suspended batch become held.
 -- A claim that was committed just when its worker was given up may have escaped the statement that did so: leases of workers
