@@ -144,6 +144,22 @@ def plan_without_costs(plan):
             if key not in ("Startup Cost", "Total Cost", "Plan Rows", "Plan Width")}
 
 
+def reads_queue(node):
+    """All of it: what was planned while it was empty is carried out when it is not."""
+    return node.get("Relation Name") == "queue" and "Index Cond" not in node and node["Node Type"] != "ModifyTable"
+
+
+@pytest.mark.parametrize("name", ["claim/claim_messages", "claim/return_claims", "record/record_attempts"])
+def test_a_plan_made_while_the_queue_was_empty_is_good_for_a_burst(connection, name):
+    """Vacuum and analyze have seen it empty: then its rows are taken for none, and not for as many as those of a new table."""
+    with connection.transaction(force_rollback=True):
+        connection.execute("DELETE FROM mailproxy.queue")
+        connection.execute("UPDATE pg_class SET reltuples = 0, relpages = 0 WHERE oid = 'mailproxy.queue'::regclass")
+        connection.execute("ANALYZE mailproxy.queue")
+        plan = explain(connection, name)
+    assert [] == [node["Index Name"] for node in nodes_of(plan) if reads_queue(node)]
+
+
 # What a request or a worker brings may be long: hundreds of rows, of delete-messages as many ids as fit a request.
 LISTS = [name for name in HOT if name.split("/")[0] in ("intake", "record")] + ["control/delete_messages", "claim/return_claims"]
 ONE_ROW = {"suspended s"}  # a CTE that is no list, as record_attempts and return_claims call it

@@ -9,13 +9,12 @@ WITH suspended AS MATERIALIZED (
 ), returned AS MATERIALIZED (
     SELECT q.message_pk, q.message_pk = ANY (s.pks) AS suspended
       FROM suspended s
-     CROSS JOIN unnest($1::bigint[], $2::bigint[]) AS c (message_pk, lease_token)
-      JOIN mailproxy.queue q ON q.message_pk = c.message_pk AND q.lease_token = c.lease_token
-     ORDER BY q.message_pk
-       FOR UPDATE OF q
+     CROSS JOIN (SELECT * FROM unnest($1::bigint[], $2::bigint[]) AS c (message_pk, lease_token) ORDER BY message_pk) c
+     CROSS JOIN LATERAL ( -- by itself: else a plan made while the queue was empty reads all of it
+           SELECT * FROM mailproxy.queue q WHERE q.message_pk = c.message_pk AND q.lease_token = c.lease_token FOR UPDATE) q
 )
 UPDATE mailproxy.queue q
    SET state = CASE WHEN r.suspended THEN 'held' ELSE 'ready' END::mailproxy.queue_state,
        lease_token = NULL, lease_epoch = NULL, leased_at = NULL, attempts = greatest(q.attempts - 1, 0)
   FROM returned r
- WHERE q.message_pk = r.message_pk;
+ WHERE q.message_pk = ANY (ARRAY(SELECT message_pk FROM returned)) AND r.message_pk = q.message_pk;

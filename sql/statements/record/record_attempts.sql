@@ -37,10 +37,9 @@ WITH result AS MATERIALIZED (
            coalesce(r.phase IN ('mail', 'rcpt', 'data', 'dot'), false) AS in_transaction, q.tenant_id, q.account_id, q.attempts, q.lease_epoch,
            now() + make_interval(secs => r.retry_after_s) AS next_attempt_at
       FROM suspended s -- first
-     CROSS JOIN result r
-      JOIN mailproxy.queue q ON q.message_pk = r.message_pk AND q.lease_token = r.lease_token
-     ORDER BY q.message_pk
-       FOR UPDATE OF q
+     CROSS JOIN (SELECT * FROM result ORDER BY message_pk) r
+     CROSS JOIN LATERAL ( -- by itself: else a plan made while the queue was empty reads all of it for each batch
+           SELECT * FROM mailproxy.queue q WHERE q.message_pk = r.message_pk AND q.lease_token = r.lease_token FOR UPDATE) q
 ), finished AS (
     DELETE FROM mailproxy.queue q
      WHERE q.message_pk = ANY (ARRAY(SELECT message_pk FROM owned WHERE outcome <> 'deferred'))
@@ -51,7 +50,7 @@ WITH result AS MATERIALIZED (
            waits_for_account = o.blame = 'account' AND o.in_transaction,
            due_at = o.next_attempt_at, lease_token = NULL, lease_epoch = NULL, leased_at = NULL
       FROM owned o
-     WHERE q.message_pk = o.message_pk AND o.outcome = 'deferred'
+     WHERE q.message_pk = ANY (ARRAY(SELECT message_pk FROM owned WHERE outcome = 'deferred')) AND o.message_pk = q.message_pk
 ), updated AS (
     UPDATE mailproxy.message m
        SET state = CASE o.outcome WHEN 'deferred' THEN 'queued' ELSE o.outcome END::mailproxy.message_state,
@@ -87,10 +86,12 @@ WITH result AS MATERIALIZED (
 ), stamped AS MATERIALIZED (
     SELECT mailproxy.stamp_rates(array_agg(v.tenant_id), array_agg(v.account_id), array_agg(v.taken))
       FROM verdict v
-      JOIN mailproxy.account a ON a.tenant_id = v.tenant_id AND a.account_id = v.account_id
-      JOIN mailproxy.tenant t ON t.tenant_id = v.tenant_id
-     WHERE v.taken > 0 AND num_nonnulls(a.limit_per_minute, a.limit_per_hour, a.limit_per_day,
-                                        t.limit_per_hour, t.limit_per_day) > 0
+     WHERE v.taken > 0
+       AND EXISTS (SELECT FROM mailproxy.account a
+                     JOIN mailproxy.tenant t ON t.tenant_id = a.tenant_id
+                    WHERE a.tenant_id = v.tenant_id AND a.account_id = v.account_id
+                      AND num_nonnulls(a.limit_per_minute, a.limit_per_hour, a.limit_per_day, t.limit_per_hour, t.limit_per_day) > 0
+                   OFFSET 0) -- for each account, not a join, which would begin with all there are
     HAVING count(*) > 0
 ), judged AS MATERIALIZED (
     SELECT v.*
