@@ -24,8 +24,8 @@ enum {
     TAKE_RECOVER_POLLS = 60, /* a claim or return may have been lost on the way */
     TAKE_UNSURE_POLLS = 5, /* it was, and its backend may not have ended yet: look again so soon */
     TAKE_RETRY_MS = 500,
-    /* Everything is looked at, not only from the accounts' fronts on, so often, and for a tenth of
-     * the time at most. */
+    /* Everything is looked at, not only from the accounts' fronts on, so often, or less often where
+     * that takes more than a tenth of the time, down to the second of these. */
     TAKE_EVERYTHING_LEAST_MS = 200,
     TAKE_EVERYTHING_MOST_MS = 5000,
     TAKE_EVERYTHING_SHARE = 10,

@@ -181,6 +181,12 @@ WITH RECURSIVE alive AS MATERIALIZED (
            leased_at = now(), attempts = q.attempts + 1
      WHERE q.message_pk = ANY (ARRAY(SELECT message_pk FROM picked))
     RETURNING q.message_pk, q.tenant_id, q.account_id, q.priority, q.due_at, q.attempts, q.lease_token
+), claimed AS MATERIALIZED ( -- of each account: how many, whether it gets a front, and how far this came in each priority
+    SELECT tenant_id, account_id, count(*) AS messages, bool_or(lease_token % 256 = 0) AS moves,
+           ARRAY[max(message_pk) FILTER (WHERE priority = 0), max(message_pk) FILTER (WHERE priority = 1),
+                 max(message_pk) FILTER (WHERE priority = 2), max(message_pk) FILTER (WHERE priority = 3)] AS taken
+      FROM leased
+     GROUP BY tenant_id, account_id
 ), served AS (
     UPDATE mailproxy.account_state s
        SET served_at = clock_timestamp(),
@@ -203,11 +209,7 @@ WITH RECURSIVE alive AS MATERIALIZED (
       FROM (SELECT l.tenant_id, l.account_id, g.limited, g.front IS NOT NULL AS began_at_front, d.moves, d.taken
               FROM granted g
               JOIN mailproxy.account_state l ON l.tenant_id = g.tenant_id AND l.account_id = g.account_id
-              JOIN (SELECT tenant_id, account_id, bool_or(lease_token % 256 = 0) AS moves,
-                           ARRAY[max(message_pk) FILTER (WHERE priority = 0), max(message_pk) FILTER (WHERE priority = 1),
-                                 max(message_pk) FILTER (WHERE priority = 2), max(message_pk) FILTER (WHERE priority = 3)] AS taken
-                      FROM leased
-                     GROUP BY tenant_id, account_id) d ON d.tenant_id = g.tenant_id AND d.account_id = g.account_id
+              JOIN claimed d ON d.tenant_id = g.tenant_id AND d.account_id = g.account_id
                FOR NO KEY UPDATE OF l SKIP LOCKED) u
      WHERE s.tenant_id = u.tenant_id AND s.account_id = u.account_id
 ), closed AS (
@@ -229,14 +231,14 @@ WITH RECURSIVE alive AS MATERIALIZED (
                       FROM ready r
                       JOIN mailproxy.account_state h ON h.tenant_id = r.tenant_id AND h.account_id = r.account_id
                      WHERE $16::boolean AND h.has_front AND NOT h.overtaken AND r.message_pk < h.front[r.priority + 1]
-                       AND NOT EXISTS (SELECT FROM leased d WHERE d.tenant_id = r.tenant_id AND d.account_id = r.account_id)
+                       AND NOT EXISTS (SELECT FROM claimed d WHERE d.tenant_id = r.tenant_id AND d.account_id = r.account_id)
                        AND NOT EXISTS (SELECT FROM granted g WHERE g.tenant_id = r.tenant_id AND g.account_id = r.account_id
                                                                AND (g.closed_until IS NOT NULL OR g.crowded)) -- written above
                      UNION ALL
                     SELECT h.tenant_id, h.account_id, false -- and what overtook it is gone
                       FROM shared h
                      WHERE h.overtaken AND h.room > 0 AND (SELECT count(*) FROM leased) < $6::integer
-                       AND NOT EXISTS (SELECT FROM leased d WHERE d.tenant_id = h.tenant_id AND d.account_id = h.account_id)) w
+                       AND NOT EXISTS (SELECT FROM claimed d WHERE d.tenant_id = h.tenant_id AND d.account_id = h.account_id)) w
               JOIN mailproxy.account_state l ON l.tenant_id = w.tenant_id AND l.account_id = w.account_id
              WHERE l.has_front
                FOR NO KEY UPDATE OF l SKIP LOCKED) v
@@ -244,8 +246,7 @@ WITH RECURSIVE alive AS MATERIALIZED (
 ), widened AS MATERIALIZED (
     SELECT g.tenant_id, g.account_id, greatest(g.kept, least(g.connections, g.held + n.messages))::integer AS connections
       FROM granted g
-      JOIN (SELECT tenant_id, account_id, count(*) AS messages FROM leased GROUP BY tenant_id, account_id) n
-           ON n.tenant_id = g.tenant_id AND n.account_id = g.account_id
+      JOIN claimed n ON n.tenant_id = g.tenant_id AND n.account_id = g.account_id
      WHERE g.connections > 0
 ), given AS (
     INSERT INTO mailproxy.connection_grant AS c (tenant_id, account_id, lease_epoch, connections)
@@ -281,8 +282,7 @@ WITH RECURSIVE alive AS MATERIALIZED (
 ), used AS MATERIALIZED ( -- of what each account was given room for
     SELECT h.proven, h.wanted, h.room, coalesce(n.messages, 0) AS messages
       FROM shared h
-      LEFT JOIN (SELECT tenant_id, account_id, count(*) AS messages FROM leased GROUP BY tenant_id, account_id) n
-           ON n.tenant_id = h.tenant_id AND n.account_id = h.account_id
+      LEFT JOIN claimed n ON n.tenant_id = h.tenant_id AND n.account_id = h.account_id
 ), cut AS MATERIALIZED (
     SELECT FROM used WHERE proven AND room < wanted AND messages >= room LIMIT 1
 ), outlook AS MATERIALIZED (
