@@ -1,7 +1,22 @@
-"""Connections for the tests of suspension, each as one program's."""
+"""Connections: a plain one and a worker's that claims; and for the tests of suspension, each as one program's."""
 
+import psycopg
 import pytest
+from support.queue_sql import Claimer
 from support.suspension_sql import PREPARE, Connection
+
+
+@pytest.fixture
+def conn(database):
+    with psycopg.connect(database, autocommit=True) as conn:
+        yield conn
+
+
+@pytest.fixture
+def claimer(database):
+    claimer = Claimer(database)
+    yield claimer
+    claimer.close()
 
 
 @pytest.fixture

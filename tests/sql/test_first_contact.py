@@ -1,34 +1,15 @@
 """What a claim gives of accounts whose relays have not let a worker in yet, and what it leaves for others."""
 
-import psycopg
 import pytest
-from support.queue_sql import Claimer, add_account, add_messages, statement
+from support.queue_sql import Claimer, add_account, add_messages, by_account, statement
 
 FAULT = {"outcome": "deferred", "blame": "account", "phase": "connect", "code": None, "reason": "no route", "retry_s": 10}
-
-
-@pytest.fixture
-def conn(database):
-    with psycopg.connect(database, autocommit=True) as conn:
-        yield conn
-
-
-@pytest.fixture
-def claimer(database):
-    claimer = Claimer(database)
-    yield claimer
-    claimer.close()
 
 
 def add(conn, messages, *accounts, **fields):
     for account in accounts:
         add_account(conn, account=account, **fields)
         add_messages(conn, messages, account=account)
-
-
-def by_account(rows):
-    accounts = [row[Claimer.ACCOUNT] for row in rows]
-    return {account: accounts.count(account) for account in accounts}
 
 
 def is_proven(conn):

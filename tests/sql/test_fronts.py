@@ -5,22 +5,9 @@ import random
 
 import psycopg
 import pytest
-from support.queue_sql import Claimer, add_account, add_messages, options_of_the_programs, statement
+from support.queue_sql import Claimer, add_account, add_messages, by_account, options_of_the_programs, statement
 
 EVERY = 256  # messages, of which one gives its account a front
-
-
-@pytest.fixture
-def conn(database):
-    with psycopg.connect(database, autocommit=True) as conn:
-        yield conn
-
-
-@pytest.fixture
-def claimer(database):
-    claimer = Claimer(database)
-    yield claimer
-    claimer.close()
 
 
 def front(conn, tenant="acme", account="main"):
@@ -36,11 +23,6 @@ def set_front(conn, fronts, tenant="acme", account="main"):
 def let_turn(conn):
     """Half a second passes."""
     conn.execute("UPDATE mailproxy.account_state SET front_next_at = now() - interval '1 second' WHERE has_front")
-
-
-def by_account(rows):
-    accounts = [row[Claimer.ACCOUNT] for row in rows]
-    return {account: accounts.count(account) for account in accounts}
 
 
 def pks(rows):

@@ -2,7 +2,7 @@
 
 import psycopg
 import pytest
-from support.queue_sql import Claimer, add_account, add_messages, statement
+from support.queue_sql import add_account, add_messages, statement
 
 DAY = 86400
 FIRST = ("", "", 0, 0)
@@ -13,13 +13,6 @@ def conn(database):
     with psycopg.connect(database, autocommit=True, prepare_threshold=None) as conn:
         prepare(conn)
         yield conn
-
-
-@pytest.fixture
-def claimer(database):
-    claimer = Claimer(database)
-    yield claimer
-    claimer.close()
 
 
 def prepare(conn):

@@ -11,12 +11,6 @@ from support.waiting import wait_for
 
 
 @pytest.fixture
-def conn(database):
-    with psycopg.connect(database, autocommit=True) as conn:
-        yield conn
-
-
-@pytest.fixture
 def new_claimer(database):
     claimers = []
 

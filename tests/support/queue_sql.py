@@ -64,6 +64,12 @@ class Claimer:
         self.conn.close()
 
 
+def by_account(rows):
+    """How many of what a claim gave are of which account."""
+    accounts = [row[Claimer.ACCOUNT] for row in rows]
+    return {account: accounts.count(account) for account in accounts}
+
+
 def add_account(conn, tenant="acme", account="main", rate_limits=None, proven=True, **fields):
     """An account, its tenant when there is none yet, and their states."""
     conn.execute("INSERT INTO mailproxy.tenant (tenant_id, rate_limits) VALUES (%s, %s) ON CONFLICT DO NOTHING",
